@@ -1,0 +1,112 @@
+//! `sluice demo`: everything on one machine with nothing else installed.
+//!
+//! ```text
+//! client ─▶ the real proxy ─▶ small, big, speech: simulated peers (peer.rs)
+//!                 └─ polls ─▶ the gaming PC's mode: simulated (mode.rs)
+//! ```
+
+mod answers;
+mod connection;
+mod embedding;
+mod events;
+mod files;
+mod head;
+mod heard;
+mod listener;
+mod mode;
+mod peer;
+mod reply;
+mod script;
+mod sentence;
+mod shapes;
+mod stage;
+mod tokens;
+mod tone;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use clap::Args;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::watch;
+
+use crate::config;
+use crate::server::Server;
+use crate::telemetry::{Journal, logging};
+use mode::Mode;
+use script::banner;
+use sentence::sentence;
+use stage::{Stage, port};
+
+/// How the demo runs.
+#[derive(Debug, Args)]
+pub struct Demo {
+    /// The proxy's port; 0 takes a free one
+    #[arg(long, default_value_t = 8080)]
+    port: u16,
+    /// The admin listener's port; 0 takes a free one
+    #[arg(long, default_value_t = 8081)]
+    admin_port: u16,
+    /// End by itself after this time: 30s, 5m (otherwise it runs until Ctrl-C)
+    #[arg(long, value_parser = humantime::parse_duration)]
+    duration: Option<Duration>,
+}
+
+/// Runs everything in this process, tells each decision, leaves nothing behind.
+///
+/// # Errors
+/// A port that is taken, a folder that cannot be written.
+pub fn run(demo: &Demo) -> anyhow::Result<u8> {
+    logging::start("warn", false);
+    super::serve::runtime(2)?.block_on(async {
+        let (proxy_port, admin_port) = (port("--port", demo.port)?, port("--admin-port", demo.admin_port)?);
+        let stage = Stage::start().context("cannot start the simulated peers")?;
+        let folder = tempfile::tempdir().context("cannot make a temporary folder")?;
+        let server = bind(&stage, folder.path(), proxy_port, admin_port)?;
+        let (proxy, admin) = (server.proxy_addresses(), server.admin_addresses());
+        let (Some(proxy), Some(admin)) = (proxy.first(), admin.first()) else {
+            anyhow::bail!("nothing is listened on");
+        };
+        super::out(&banner(*proxy, *admin, stage.mode.addr()))?;
+        let telling = tokio::spawn(tell(server.journal(), stage.mode.watch()));
+        server.run(end(demo.duration)?).await;
+        telling.abort();
+        super::out("The demo is over; nothing is left running.\n")?;
+        Ok(0)
+    })
+}
+
+fn bind(stage: &Stage, folder: &Path, proxy_port: u16, admin_port: u16) -> anyhow::Result<Server> {
+    let settings = stage.write_files(folder, proxy_port, admin_port)?;
+    let config = config::load(&settings).map_err(|problems| anyhow::anyhow!("{problems}"))?;
+    Server::bind(config).context("choose other ports with --port and --admin-port")
+}
+
+/// Each decision as a sentence when it happens.
+async fn tell(journal: Arc<Journal>, mut mode: watch::Receiver<Mode>) -> anyhow::Result<()> {
+    let mut decisions = journal.listen();
+    loop {
+        let line = tokio::select! {
+            decision = decisions.recv() => match decision {
+                Ok(record) => sentence(&record),
+                Err(RecvError::Lagged(missed)) => format!("({missed} more)"),
+                Err(RecvError::Closed) => return Ok(()),
+            },
+            Ok(()) = mode.changed() => format!("the gaming PC says {}", mode.borrow_and_update().as_str()),
+        };
+        super::out(&format!("{line}\n"))?;
+    }
+}
+
+/// Ready when the time is up or somebody says so.
+fn end(duration: Option<Duration>) -> anyhow::Result<impl Future<Output = ()>> {
+    let told = super::serve::told_to_stop()?;
+    Ok(async move {
+        match duration {
+            None => told.await,
+            Some(duration) => tokio::select! { () = told => {}, () = tokio::time::sleep(duration) => {} },
+        }
+    })
+}

@@ -1,0 +1,114 @@
+//! The command line: what can be asked of the binary, and its exit codes.
+
+mod check;
+mod demo;
+mod explain;
+mod explain_text;
+mod schema;
+mod serve;
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+/// The one OpenAI-compatible door of a home with two GPUs.
+#[derive(Debug, Parser)]
+#[command(name = "sluice", version, about, after_help = EXIT_CODES, subcommand_required = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the proxy and the admin listener
+    Serve {
+        /// The settings file
+        #[arg(long, value_name = "FILE", default_value = "conf/sluice.yaml")]
+        config: PathBuf,
+    },
+    /// Check both configuration files and print every problem
+    Check {
+        /// The settings file
+        #[arg(long, value_name = "FILE", default_value = "conf/sluice.yaml")]
+        config: PathBuf,
+    },
+    /// Decide for a request body and say why
+    Explain(explain::Explain),
+    /// Print the JSON Schema of a configuration file
+    Schema {
+        /// Which file
+        file: SchemaOf,
+    },
+    /// Run everything on this machine with simulated model servers
+    Demo(demo::Demo),
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum SchemaOf {
+    /// `sluice.yaml`
+    Settings,
+    /// `policy.yaml`
+    Policy,
+}
+
+impl SchemaOf {
+    const fn schema(self) -> schema::Schema {
+        match self {
+            Self::Settings => schema::Schema::Settings,
+            Self::Policy => schema::Schema::Policy,
+        }
+    }
+}
+
+/// Everything behind `main`.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(cli.command) {
+        Ok(code) => ExitCode::from(code),
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(&format_args!("sluice: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> anyhow::Result<u8> {
+    match command {
+        Command::Serve { config } => serve::run(&config),
+        Command::Check { config } => Ok(check::run(&config, &mut io::stdout().lock())),
+        Command::Explain(asked) => explain::run(&asked),
+        Command::Schema { file } => out(file.schema().text()).map(|()| 0),
+        Command::Demo(demo) => demo::run(&demo),
+    }
+}
+
+/// Prints to standard output, at once.
+///
+/// # Errors
+/// When nobody reads it.
+fn out(text: &str) -> anyhow::Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    Ok(out.flush()?)
+}
+
+/// Prints to standard error. When even that fails there is nobody to tell.
+fn complain(what: &dyn std::fmt::Display) {
+    let _ = writeln!(io::stderr().lock(), "{what}");
+}
+
+/// The reader of our output went away: `sluice explain … | head` is no failure.
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}
+
+const EXIT_CODES: &str =
+    "Exit codes: 0 ok, 1 failure, 2 usage, 3 the request would be refused (explain), 78 bad configuration";
+/// `EX_CONFIG` of sysexits.h.
+const EXIT_CONFIG: u8 = 78;
+/// `explain`: nobody would get the request.
+const EXIT_REFUSED: u8 = 3;

@@ -1,0 +1,94 @@
+//! A backend's peers as they are now: healthy or not, exchanges in flight.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+
+use super::Streak;
+use crate::policy::{Backend, Health};
+
+/// The peers of one backend.
+#[derive(Debug)]
+pub struct LiveBackend {
+    /// The backend's name.
+    pub name: String,
+    /// Its peers, in the policy's order.
+    pub peers: Vec<Arc<LivePeer>>,
+}
+
+/// One peer.
+#[derive(Debug)]
+pub struct LivePeer {
+    /// `host:port` as configured.
+    pub address: String,
+    /// The address where it is a literal; a name is resolved at each connect.
+    pub literal: Option<SocketAddr>,
+    /// Wakes its probe before the interval is over.
+    pub probe_now: Notify,
+    streak: Mutex<Streak>,
+    in_flight: AtomicUsize,
+}
+
+impl LiveBackend {
+    /// The backend with all that is known of peers it had before.
+    pub fn new(backend: &Backend, before: Option<&Self>) -> Arc<Self> {
+        let known = |address: &String| before?.peers.iter().find(|peer| peer.address == *address).cloned();
+        let peers =
+            backend.peers.iter().map(|address| known(address).unwrap_or_else(|| LivePeer::new(address)));
+        Arc::new(Self { name: backend.name.clone(), peers: peers.collect() })
+    }
+
+    /// Whether any peer may be used.
+    pub fn is_usable(&self) -> bool {
+        self.peers.iter().any(|peer| peer.is_healthy())
+    }
+
+    /// The healthy peer with the fewest exchanges, none of those already tried.
+    pub fn least_in_flight(&self, tried: &[Arc<LivePeer>]) -> Option<&Arc<LivePeer>> {
+        let untried = |peer: &&Arc<LivePeer>| !tried.iter().any(|other| Arc::ptr_eq(other, peer));
+        self.peers.iter().filter(|peer| peer.is_healthy()).filter(untried).min_by_key(|peer| peer.in_flight())
+    }
+
+    /// Exchanges in flight at all peers.
+    pub fn in_flight(&self) -> usize {
+        self.peers.iter().map(|peer| peer.in_flight()).sum()
+    }
+}
+
+impl LivePeer {
+    fn new(address: &str) -> Arc<Self> {
+        Arc::new(Self {
+            address: address.to_owned(),
+            literal: address.parse().ok(),
+            probe_now: Notify::new(),
+            streak: Mutex::new(Streak::new()),
+            in_flight: AtomicUsize::new(0),
+        })
+    }
+
+    /// Whether it may be used.
+    pub fn is_healthy(&self) -> bool {
+        self.streak.lock().is_healthy()
+    }
+
+    /// Takes a probe into account; `Some` when the peer turned healthy or unhealthy by it.
+    pub fn observe(&self, good: bool, health: &Health) -> Option<bool> {
+        self.streak.lock().observe(good, health)
+    }
+
+    /// Exchanges in flight.
+    pub fn in_flight(&self) -> usize {
+        self.in_flight.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn enter(&self) {
+        self.in_flight.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn leave(&self) {
+        self.in_flight.fetch_sub(1, Ordering::Relaxed);
+    }
+}

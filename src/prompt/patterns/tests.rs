@@ -1,0 +1,60 @@
+//! Tags and patterns: what is found and what is cut.
+
+#![expect(clippy::single_range_in_vec_init, reason = "one range is what is expected")]
+use super::*;
+
+fn tags(sources: &[&str], strip_tags: bool) -> Patterns {
+    let tags = sources.iter().map(|source| ((*source).to_owned(), (*source).to_owned())).collect();
+    Patterns::new(&PromptPolicy { tags, strip_tags, ..PromptPolicy::default() }).unwrap()
+}
+
+fn look(patterns: &Patterns, raw: &str) -> Sight {
+    let text = Text { start: 0, end: raw.len(), escaped: raw.contains('\\') };
+    patterns.look(raw, &[text], &(0..1))
+}
+
+#[test]
+fn matches_of_several_tags_are_taken_out_once() {
+    let sight = look(&tags(&["#b+", "#a#b", "b#c"], true), "x#a#bbb#c #b #a#b");
+    assert_eq!(sight.tags, [TagId(0), TagId(1), TagId(2)]);
+    assert_eq!(sight.removed, [1..9, 10..12, 13..17]);
+}
+
+#[test]
+fn an_empty_match_is_found_and_takes_nothing_out() {
+    let sight = look(&tags(&["(?:#x)?"], true), "ab");
+    assert_eq!((sight.tags.len(), sight.removed.len()), (1, 0));
+}
+
+#[test]
+fn without_stripping_tags_are_found_all_the_same() {
+    let sight = look(&tags(&["#a", "#b"], false), r"x \u0023b");
+    assert_eq!((sight.tags, sight.removed), (vec![TagId(1)], vec![]));
+}
+
+#[test]
+fn an_old_text_is_stripped_and_no_more() {
+    let old = Text { start: 0, end: 2, escaped: false };
+    let last = Text { start: 2, end: 4, escaped: false };
+    for (strip, removed) in [(true, vec![0..2]), (false, vec![])] {
+        let sight = tags(&["#a"], strip).look("#axx", &[old, last], &(1..2));
+        assert_eq!((sight.tags, sight.removed), (vec![], removed));
+    }
+}
+
+#[test]
+fn many_tags_in_an_escaped_text_are_found_in_one_walk() {
+    let raw = r"\n#a".repeat(200_000);
+    let sight = look(&tags(&["#a"], true), &raw);
+    assert_eq!(sight.removed.len(), 200_000);
+    assert_eq!(sight.removed.last(), Some(&(raw.len() - 2..raw.len())));
+}
+
+#[test]
+fn a_pattern_must_be_valid_and_small() {
+    assert_eq!(check_pattern(r"(?i)\brefactor\b"), Ok(()));
+    assert!(check_pattern("(").unwrap_err().contains("unclosed group"));
+    assert!(check_pattern(r"\w{1000}{1000}").is_err());
+    let policy = PromptPolicy { patterns: vec!["ok".to_owned(), "[".to_owned()], ..PromptPolicy::default() };
+    assert_eq!(Patterns::new(&policy).unwrap_err().pattern, "[");
+}

@@ -1,0 +1,143 @@
+//! One exchange: everything that is known of a request and its answer, filled phase by phase.
+
+use std::any::Any;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use pingora_http::{RequestHeader, ResponseHeader};
+use tokio::time::Instant;
+
+use super::relay::Relay;
+use super::upstream::Attempt;
+use crate::fleet::{Live, LivePeer};
+use crate::openai::{Endpoint, Refused};
+use crate::policy::{BackendId, Decision, Facts, Reason};
+use crate::prompt::Prompt;
+use crate::transport::Arrival;
+
+/// Per-request state, Pingora's `CTX`.
+pub struct Exchange {
+    /// The policy and the live state it is decided under.
+    pub live: Arc<Live>,
+    /// How it arrived; there from the first hook on.
+    pub arrival: Option<Arrival>,
+    /// When it began, also where there is no arrival.
+    pub began: Instant,
+    /// The client's id or one of ours.
+    pub request_id: String,
+    /// Which endpoint was asked, once that is known.
+    pub endpoint: Option<Endpoint>,
+    /// The client's body, as it came.
+    pub body: Bytes,
+    /// Where the body's interesting parts stand.
+    pub prompt: Option<Prompt>,
+    /// What the rules see.
+    pub facts: Option<Facts>,
+    /// The latest decision.
+    pub decision: Option<Decision>,
+    /// Backends that this exchange has found wanting, and why.
+    pub excluded: Vec<(BackendId, Reason)>,
+    /// Peers already tried.
+    pub tried: Vec<Arc<LivePeer>>,
+    /// The attempt that runs.
+    pub attempt: Option<Attempt>,
+    /// Attempts made.
+    pub attempts: u32,
+    /// Candidates that died under this request.
+    pub deaths: u32,
+    /// Whether a dead pooled connection was met already.
+    pub stale: bool,
+    /// Whether the client's request was not read to its end: its connection cannot be used again.
+    pub unread: bool,
+    /// Why there is no answer from a backend.
+    pub refused: Option<Refused>,
+    /// What is known of the answer.
+    pub relay: Relay,
+    /// When the upstream was first asked.
+    pub asked: Option<Instant>,
+}
+
+impl Exchange {
+    /// An exchange of which nothing is known yet.
+    pub fn new(live: Arc<Live>) -> Self {
+        Self {
+            live,
+            arrival: None,
+            began: Instant::now(),
+            request_id: String::new(),
+            endpoint: None,
+            body: Bytes::new(),
+            prompt: None,
+            facts: None,
+            decision: None,
+            excluded: Vec::new(),
+            tried: Vec::new(),
+            attempt: None,
+            attempts: 0,
+            deaths: 0,
+            stale: false,
+            unread: false,
+            refused: None,
+            relay: Relay::default(),
+            asked: None,
+        }
+    }
+
+    /// Takes over what the connection has read.
+    pub fn take_over(&mut self, arrival: Box<dyn Any + Send + Sync>) {
+        if let Ok(arrival) = arrival.downcast::<Arrival>() {
+            self.began = arrival.began;
+            self.arrival = Some(*arrival);
+        }
+    }
+
+    /// The name of the rule (or the like) that decided, for headers and metrics.
+    pub fn rule(&self) -> std::borrow::Cow<'_, str> {
+        match (&self.decision, &self.facts) {
+            (Some(decision), Some(facts)) => decision.rule_name(&self.live.policy, facts),
+            _ => "".into(),
+        }
+    }
+
+    /// The backend's name.
+    pub fn backend_name(&self, id: BackendId) -> &str {
+        self.live.policy.backends.get(id.0).map_or("", |backend| &backend.name)
+    }
+
+    /// The header that says every gate's state: `gaming_pc=open, …`.
+    fn gates(&self) -> String {
+        let states =
+            self.live.gates.iter().map(|gate| format!("{}={}", gate.name, gate.view().state.as_str()));
+        states.collect::<Vec<_>>().join(",")
+    }
+
+    /// Puts `x-request-id` and the `x-sluice-*` headers on an answer.
+    pub fn mark(&self, head: &mut ResponseHeader) -> pingora_error::Result<()> {
+        head.insert_header("x-request-id", &self.request_id)?;
+        let Some(decision) = &self.decision else { return Ok(()) };
+        if let Some(attempt) = self.attempt.as_ref().filter(|_| self.refused.is_none()) {
+            head.insert_header("x-sluice-backend", self.backend_name(attempt.backend))?;
+        }
+        if decision.decided_by.is_some() {
+            head.insert_header("x-sluice-rule", self.rule().as_ref())?;
+        }
+        head.insert_header("x-sluice-reason", decision.reason.as_str())?;
+        if !self.live.gates.is_empty() {
+            head.insert_header("x-sluice-gate", self.gates())?;
+        }
+        if let Some(facts) = &self.facts {
+            head.insert_header("x-sluice-tokens", facts.tokens.to_string())?;
+        }
+        head.insert_header("x-sluice-attempts", self.attempts.to_string())?;
+        Ok(())
+    }
+}
+
+/// The request's id: the client's where it is one, otherwise made.
+pub fn request_id(head: &RequestHeader) -> String {
+    let sent = head.headers.get("x-request-id").and_then(|value| value.to_str().ok());
+    match sent.filter(|id| crate::wire::request_id::is_valid(id)) {
+        Some(id) => id.to_owned(),
+        None => format!("{:032x}", rand::random::<u128>()),
+    }
+}

@@ -1,0 +1,147 @@
+//! What happens to this exchange when a peer fails: another peer, the next candidate, or none.
+//! What happens to the next exchanges is `service::health`'s.
+
+use pingora_error::{Error, ErrorSource, ErrorType, Result};
+use pingora_http::ResponseHeader;
+use pingora_proxy::Session;
+
+use super::exchange::Exchange;
+use super::upstream::again;
+use super::{Gateway, refuse};
+use crate::policy::Reason;
+use crate::transport::Cut;
+
+impl Gateway {
+    /// No connection could be made: nothing was sent, anything may be tried again.
+    pub(super) fn connect_failed(&self, exchange: &mut Exchange, error: Box<Error>) -> Box<Error> {
+        tracing::warn!(request_id = exchange.request_id, "connect failed: {error}");
+        match self.next_after_failed_connect(exchange) {
+            Ok(()) => again("the next candidate"),
+            Err(error) => error,
+        }
+    }
+
+    /// A failed connect counts as a failed probe, and the peer is probed at once.
+    pub(super) fn next_after_failed_connect(&self, exchange: &mut Exchange) -> Result<()> {
+        if let Some(attempt) = &exchange.attempt {
+            let peer = attempt.slot.peer();
+            if let Some(health) =
+                exchange.live.policy.backends.get(attempt.backend.0).and_then(|b| b.health.as_ref())
+            {
+                peer.observe(false, health);
+            }
+            peer.probe_now.notify_one();
+        }
+        self.next(exchange, Reason::ConnectFailed)
+    }
+
+    /// Gives up the attempt's peer, and its backend when it has no other; says whether there is
+    /// another candidate.
+    fn next(&self, exchange: &mut Exchange, reason: Reason) -> Result<()> {
+        let Some(attempt) = exchange.attempt.take() else { return Err(exchange.refuse(refuse::nobody())) };
+        let backend = attempt.backend;
+        exchange.tried.push(attempt.slot.peer().clone());
+        drop(attempt);
+        let live = exchange.live.backends.get(backend.0);
+        if live.and_then(|live| live.least_in_flight(&exchange.tried)).is_none() {
+            exchange.excluded.push((backend, reason));
+        }
+        let next = self.decide(exchange).map_err(|refused| exchange.refuse(refused))?;
+        if next != backend {
+            let (from, to) = (exchange.backend_name(backend), exchange.backend_name(next));
+            self.metrics.failover(from, to, reason);
+        }
+        Ok(())
+    }
+
+    /// A status that sends the request on, before anything of it has reached the client. The last
+    /// candidate's passes through.
+    pub(super) fn judge_status(&self, exchange: &mut Exchange, head: &ResponseHeader) -> Result<()> {
+        let status = head.status.as_u16();
+        let Some(attempt) = &exchange.attempt else { return Ok(()) };
+        let Some(backend) = exchange.live.policy.backends.get(attempt.backend.0) else { return Ok(()) };
+        if !backend.failover_on.contains(&status) || !self.has_another(exchange, Reason::UpstreamError) {
+            return Ok(());
+        }
+        let mut error =
+            Error::explain(ErrorType::HTTPStatus(status), "the backend's status sends the request on");
+        error.as_up();
+        error.set_retry(true);
+        self.next(exchange, Reason::UpstreamError)?;
+        Err(error)
+    }
+
+    /// Whether the exchange would go somewhere if this attempt failed.
+    fn has_another(&self, exchange: &Exchange, reason: Reason) -> bool {
+        let (Some(attempt), Some(facts)) = (&exchange.attempt, &exchange.facts) else { return false };
+        let mut tried = exchange.tried.clone();
+        tried.push(attempt.slot.peer().clone());
+        let peers = exchange.live.backends.get(attempt.backend.0);
+        if peers.and_then(|backend| backend.least_in_flight(&tried)).is_some() {
+            return true;
+        }
+        let mut excluded = exchange.excluded.clone();
+        excluded.push((attempt.backend, reason));
+        let decision = exchange.live.policy.decide(facts, &exchange.live.view(&excluded));
+        matches!(decision.outcome, crate::policy::Outcome::Route(_))
+    }
+
+    /// The exchange broke while it ran.
+    pub(super) fn broke(
+        &self,
+        session: &Session,
+        exchange: &mut Exchange,
+        mut error: Box<Error>,
+        client_reused: bool,
+    ) -> Box<Error> {
+        if exchange.attempt.is_none() {
+            return error; // already dealt with: `judge_status`, `connected`
+        }
+        let cut = exchange.arrival.as_ref().and_then(|arrival| arrival.control.take_cut());
+        if cut.is_some() {
+            error.as_up();
+        }
+        error.set_retry(false);
+        if error.esource != ErrorSource::Upstream || session.response_written().is_some() {
+            return error;
+        }
+        if client_reused && was_not_read(&error) && exchange.ask_again() {
+            return again("the pooled connection was closed under the request");
+        }
+        self.died(exchange, error, cut)
+    }
+
+    /// The peer failed after the request was sent and before the client got anything.
+    fn died(&self, exchange: &mut Exchange, error: Box<Error>, cut: Option<Cut>) -> Box<Error> {
+        tracing::warn!(request_id = exchange.request_id, "the backend failed: {error}");
+        let reason = if cut.is_some() { Reason::UpstreamTimeout } else { Reason::UpstreamError };
+        exchange.deaths += u32::from(cut.is_none());
+        if exchange.deaths >= MAX_DEATHS {
+            let refused = refuse::died_twice();
+            return exchange.refuse(refused);
+        }
+        match self.next(exchange, reason) {
+            Ok(()) => again("the next candidate"),
+            Err(error) => error,
+        }
+    }
+}
+
+impl Exchange {
+    /// Allows the same peer once more: its pooled connection was closed before it read the request.
+    fn ask_again(&mut self) -> bool {
+        let first = !std::mem::replace(&mut self.stale, true);
+        if first {
+            self.attempt = None;
+        }
+        first
+    }
+}
+
+/// Whether the error says that the server never read the request: a reset, or a failed write.
+fn was_not_read(error: &Error) -> bool {
+    matches!(error.etype(), ErrorType::WriteError | ErrorType::ReadError)
+}
+
+/// A request under which so many backends have died is sent to no other: it may be what kills them.
+const MAX_DEATHS: u32 = 2;

@@ -1,0 +1,255 @@
+//! Status, code and words of every error that sluice makes. One table; the contract's section 3.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use pingora_error::{Error, ErrorSource, ErrorType, Result};
+use pingora_http::ResponseHeader;
+use pingora_proxy::{FailToProxy, Session};
+
+use super::Gateway;
+use super::exchange::Exchange;
+use super::peek::Unread;
+use super::route::Received;
+use crate::openai::{self, Refused, Shape};
+use crate::policy::{Facts, Policy, Reason, Refusal};
+use crate::prompt;
+use crate::transport::Fault;
+use crate::wire::FaultKind;
+
+// === The table: by the head alone ===
+
+/// 404
+pub fn unknown_path() -> Refused {
+    Refused::new(404, "unknown_path", "there is nothing at this path; GET /v1/models lists the models")
+}
+
+/// 405
+pub fn method_not_allowed(allowed: &'static str) -> Refused {
+    Refused::new(405, "method_not_allowed", format!("this path takes {allowed} alone")).allow(allowed)
+}
+
+/// 415
+pub fn not_json() -> Refused {
+    Refused::new(415, "unsupported_media_type", "the Content-Type must be application/json")
+}
+
+/// 415
+pub fn coded() -> Refused {
+    Refused::new(415, "unsupported_media_type", "the body must be sent as it is, without a Content-Encoding")
+}
+
+// === By what was read of the request ===
+
+/// A request that the connection could not take.
+pub fn fault(fault: Fault) -> Refused {
+    match fault {
+        Fault::Head(head) => match head.kind {
+            FaultKind::BadRequest => Refused::new(400, "invalid_request", head.message),
+            FaultKind::TooLarge => Refused::new(431, "headers_too_large", head.message),
+            FaultKind::MethodNotAllowed => {
+                Refused::new(405, "method_not_allowed", head.message).allow("GET, POST")
+            }
+        },
+        Fault::Framing(framing) => Refused::new(400, "invalid_request", framing.to_string()),
+        Fault::Turned(refused) => refused,
+        Fault::TooLarge(limit) => Refused::new(
+            413,
+            "body_too_large",
+            format!("the body is larger than the {limit} bytes that are taken"),
+        ),
+        Fault::Timeout(limit) => {
+            Refused::new(408, "body_timeout", format!("the body did not come within {}", seconds(limit)))
+        }
+        Fault::Overloaded => {
+            Refused::new(503, "overloaded", "sluice holds as many requests as it may; try again soon")
+        }
+    }
+}
+
+/// A body or header that cannot be read without guessing.
+pub fn unread(unread: Unread) -> Refused {
+    let words = unread.to_string();
+    match unread {
+        Unread::Header(_) => Refused::new(400, "invalid_header", words),
+        Unread::Body(prompt::Fault::InvalidJson { .. }) => Refused::new(400, "invalid_json", words),
+        Unread::Body(body @ prompt::Fault::InvalidRequest { .. }) => {
+            let refused = Refused::new(400, "invalid_request", words);
+            body.param().map_or(refused.clone(), |param| refused.param(param))
+        }
+    }
+}
+
+/// Our own fault: a hook was called out of its order.
+pub fn no_arrival() -> Refused {
+    Refused::new(500, "internal_error", "sluice lost track of this request; its log says more")
+}
+
+// === By decision ===
+
+/// What the engine's refusal means for the client.
+pub fn refused(policy: &Policy, facts: &Facts, refusal: &Refusal) -> Refused {
+    match refusal {
+        Refusal::UnknownModel => unknown_model(policy, &facts.model),
+        Refusal::WrongEndpoint => wrong_endpoint(facts),
+        Refusal::ContextLengthExceeded { window } => over_context(facts, *window),
+        Refusal::NoCandidate(reason) => no_candidate(*reason),
+    }
+}
+
+/// 404, with the names there are.
+pub fn unknown_model(policy: &Policy, asked: &str) -> Refused {
+    let names: Vec<_> = policy.models.iter().map(|model| model.name.as_str()).collect();
+    let asked: String = asked.chars().take(MAX_NAME_SHOWN).collect();
+    let words = format!("the model {asked:?} does not exist; there are: {}", names.join(", "));
+    Refused::new(404, "model_not_found", words).param("model")
+}
+
+fn wrong_endpoint(facts: &Facts) -> Refused {
+    let speech = facts.endpoint == openai::Endpoint::Speech;
+    let words = if speech {
+        "this model does not speak"
+    } else {
+        "this model only speaks: ask it at /v1/audio/speech"
+    };
+    Refused::new(400, "invalid_request", words).param("model")
+}
+
+/// The words by which clients know it stand in the message.
+fn over_context(facts: &Facts, window: u64) -> Refused {
+    let (prompt, output) = (facts.tokens, facts.max_output_tokens.unwrap_or(0));
+    let words = format!(
+        "the maximum context length is {window} tokens, but the request needs about {} ({prompt} of prompt, \
+         {output} of requested output); shorten it or ask for less",
+        facts.needed(),
+    );
+    Refused::new(400, "context_length_exceeded", words)
+}
+
+fn no_candidate(reason: Reason) -> Refused {
+    match reason {
+        Reason::ConnectFailed => upstream_error("no connection to a model server could be made"),
+        Reason::UpstreamError => upstream_error("the model server failed before it answered"),
+        Reason::UpstreamTimeout => {
+            Refused::new(504, "upstream_timeout", "the model server did not answer in time")
+        }
+        Reason::QueueFull => Refused::new(429, "queue_full", "the queue for the GPU is full"),
+        Reason::QueueTimeout => Refused::new(504, "queue_timeout", "no slot on the GPU became free in time"),
+        Reason::NotAllowed => Refused::new(403, "not_allowed", "this client may not use this model"),
+        Reason::OverBudget => Refused::new(429, "over_budget", "the budget of this backend is used up"),
+        Reason::GateClosed | Reason::GateUnknown => nobody_for("the gaming PC's gate is not open"),
+        Reason::Asleep => nobody_for("the model is asleep"),
+        Reason::Unhealthy | Reason::OverContext | Reason::Matched => nobody_for("no model server is healthy"),
+    }
+}
+
+/// 503: nobody can take it.
+pub fn nobody() -> Refused {
+    nobody_for("no model server can be used now")
+}
+
+fn nobody_for(why: &str) -> Refused {
+    Refused::new(503, "no_backend_available", format!("{why}, and there is no other for this request"))
+        .retry_after(5)
+}
+
+/// 502: it is not sent to a third.
+pub fn died_twice() -> Refused {
+    upstream_error("two model servers died under this request; it is not sent to another")
+}
+
+fn upstream_error(words: &str) -> Refused {
+    Refused::new(502, "upstream_error", words)
+}
+
+fn seconds(time: Duration) -> String {
+    format!("{} s", time.as_secs_f64())
+}
+
+// === Writing it ===
+
+impl Gateway {
+    /// Answers what the request filter came to; false where a backend is to be asked.
+    pub(super) async fn answer(
+        &self,
+        session: &mut Session,
+        exchange: &mut Exchange,
+        outcome: Result<Received, Refused>,
+    ) -> Result<bool> {
+        match outcome {
+            Ok(Received::Proxy) => return Ok(false),
+            Ok(Received::Own(status, value)) => {
+                let head = exchange.own_head(status)?;
+                exchange.relay.status = Some(status);
+                write(session, head, value.to_string().into()).await?;
+            }
+            Err(refused) => {
+                exchange.refused = Some(refused);
+                exchange.write_refusal(session).await?;
+            }
+        }
+        Ok(true)
+    }
+
+    /// Pingora has given the exchange up. What the client is told depends on how much it has already.
+    pub(super) async fn give_up(
+        &self,
+        session: &mut Session,
+        error: &Error,
+        exchange: &mut Exchange,
+    ) -> FailToProxy {
+        let client_gone = error.esource == ErrorSource::Downstream && exchange.refused.is_none();
+        if session.response_written().is_some() || client_gone {
+            return FailToProxy { error_code: 0, can_reuse_downstream: false };
+        }
+        let refused = exchange.refused.get_or_insert_with(|| of_error(error));
+        let error_code = refused.status;
+        let written = exchange.write_refusal(session).await.is_ok();
+        FailToProxy { error_code, can_reuse_downstream: written }
+    }
+}
+
+impl Exchange {
+    async fn write_refusal(&mut self, session: &mut Session) -> Result<()> {
+        let Some(refused) = self.refused.clone() else { return Ok(()) };
+        if self.unread {
+            session.set_keepalive(None);
+        }
+        let mut head = self.own_head(refused.status)?;
+        if let Some(seconds) = refused.retry_after {
+            head.insert_header("retry-after", seconds.to_string())?;
+        }
+        if let Some(methods) = refused.allow {
+            head.insert_header("allow", methods)?;
+        }
+        let shape = Shape::of(self.endpoint);
+        let body = openai::error::body(shape, refused.status, refused.code, &refused.message, refused.param);
+        write(session, head, body.into()).await
+    }
+
+    fn own_head(&self, status: u16) -> Result<ResponseHeader> {
+        let mut head = ResponseHeader::build(status, Some(16))?;
+        head.insert_header("content-type", "application/json")?;
+        self.mark(&mut head)?;
+        Ok(head)
+    }
+}
+
+async fn write(session: &mut Session, mut head: ResponseHeader, body: Bytes) -> Result<()> {
+    head.insert_header("content-length", body.len())?;
+    session.write_response_header(Box::new(head), false).await?;
+    session.write_response_body(Some(body), true).await
+}
+
+/// What an error means that nobody has dealt with.
+fn of_error(error: &Error) -> Refused {
+    match error.etype() {
+        ErrorType::ReadTimedout | ErrorType::WriteTimedout => no_candidate(Reason::UpstreamTimeout),
+        ErrorType::ConnectTimedout | ErrorType::ConnectRefused => no_candidate(Reason::ConnectFailed),
+        _ if error.esource == ErrorSource::Upstream => no_candidate(Reason::UpstreamError),
+        _ => no_arrival(),
+    }
+}
+
+/// How much of a name that does not exist is repeated to the client.
+const MAX_NAME_SHOWN: usize = 128;

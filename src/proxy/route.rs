@@ -1,0 +1,66 @@
+//! From a request that was read to a decision.
+
+use pingora_error::Result;
+use pingora_proxy::Session;
+
+use super::admit::Target;
+use super::exchange::{Exchange, request_id};
+use super::{Gateway, peek, refuse};
+use crate::openai::{Endpoint, Refused};
+use crate::policy::{BackendId, Outcome};
+
+/// What the request filter has come to.
+pub enum Received {
+    /// A backend is to be asked.
+    Proxy,
+    /// We answer ourselves, with this JSON value.
+    Own(u16, serde_json::Value),
+}
+
+impl Gateway {
+    /// Reads the request and decides. No I/O: the body is there already.
+    pub(super) fn receive(&self, session: &Session, exchange: &mut Exchange) -> Result<Received, Refused> {
+        let head = session.req_header();
+        exchange.request_id = request_id(head);
+        let target = Target::of(head.uri.path());
+        if let Some(Target::Endpoint(endpoint)) = target {
+            exchange.endpoint = Some(endpoint);
+        }
+        let arrival = exchange.arrival.as_mut().ok_or_else(refuse::no_arrival)?;
+        let body = std::mem::replace(&mut arrival.body, Ok(bytes::Bytes::new()));
+        exchange.unread = body.is_err();
+        exchange.body = body.map_err(refuse::fault)?;
+        match target.ok_or_else(refuse::unknown_path)? {
+            Target::Endpoint(endpoint) => {
+                self.read(session, exchange, endpoint)?;
+                self.decide(exchange).map(|_| Received::Proxy)
+            }
+            Target::Models => Ok(Received::Own(200, self.models(&exchange.live))),
+            Target::Model(id) => Ok(Received::Own(200, self.model(&exchange.live, id)?)),
+            Target::Health => self.health(&exchange.live),
+        }
+    }
+
+    fn read(&self, session: &Session, exchange: &mut Exchange, endpoint: Endpoint) -> Result<(), Refused> {
+        let read = peek::facts(&exchange.live, endpoint, session.req_header(), &exchange.body, OPEN_LAN);
+        let (facts, prompt) = read.map_err(refuse::unread)?;
+        (exchange.facts, exchange.prompt) = (Some(facts), Some(prompt));
+        Ok(())
+    }
+
+    /// Decides, or decides again, with what is known of the fleet at this moment.
+    pub(super) fn decide(&self, exchange: &mut Exchange) -> Result<BackendId, Refused> {
+        let Some(facts) = &exchange.facts else { return Err(refuse::no_arrival()) };
+        let live = &exchange.live;
+        let decision = live.policy.decide(facts, &live.view(&exchange.excluded));
+        let outcome = match &decision.outcome {
+            Outcome::Route(backend) => Ok(*backend),
+            Outcome::Refuse(refusal) => Err(refuse::refused(&live.policy, facts, refusal)),
+        };
+        exchange.decision = Some(decision);
+        outcome
+    }
+}
+
+/// The client's name where no keys are asked for.
+pub const OPEN_LAN: &str = "lan";

@@ -1,0 +1,146 @@
+//! One attempt: a peer, the head it gets, the body it gets.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::HeaderValue;
+use http::header::{CONTENT_LENGTH, HOST};
+use pingora_core::upstreams::peer::{HttpPeer, HttpUpstreamRequestPolicy};
+use pingora_error::{Error, ErrorType, Result};
+use pingora_http::RequestHeader;
+use tokio::time::{Instant, timeout};
+
+use super::Gateway;
+use super::exchange::Exchange;
+use crate::fleet::{LivePeer, Slot};
+use crate::policy::{Backend, BackendId};
+use crate::transport::Cut;
+use crate::wire::forward;
+
+/// The attempt that runs.
+pub struct Attempt {
+    /// The backend.
+    pub backend: BackendId,
+    /// The place at one of its peers.
+    pub slot: Slot,
+    /// The body as this backend gets it.
+    pub body: Bytes,
+}
+
+impl Gateway {
+    /// Takes a place at a peer of the decided backend; decides again where that is no longer possible.
+    pub(super) async fn choose_peer(&self, exchange: &mut Exchange) -> Result<Box<HttpPeer>> {
+        for _ in 0..MAX_DECISIONS {
+            let backend = self.decide(exchange).map_err(|refused| exchange.refuse(refused))?;
+            let Some(slot) = exchange.slot(backend) else { continue };
+            let body = exchange.forwarded(backend);
+            let peer = slot.peer().clone();
+            exchange.attempts += 1;
+            exchange.attempt = Some(Attempt { backend, slot, body });
+            exchange.asked.get_or_insert_with(Instant::now);
+            let Some(configured) = exchange.asked_backend() else { break };
+            match resolve(&peer, configured.timeouts.connect).await {
+                Some(address) => return Ok(Box::new(peer_of(address, configured))),
+                None => self.next_after_failed_connect(exchange)?,
+            }
+        }
+        Err(exchange.refuse(super::refuse::nobody()))
+    }
+
+    /// The connection stands: an unforced exchange goes on only if its gate is still open.
+    pub(super) fn connected(&self, exchange: &mut Exchange) -> Result<()> {
+        if !exchange.may_still_pass() {
+            exchange.attempt = None;
+            return Err(again("the gate closed while the connection was made"));
+        }
+        if let (Some(backend), Some(arrival)) = (exchange.asked_backend(), &exchange.arrival) {
+            arrival.control.cut_at(Instant::now() + backend.timeouts.first_byte, Cut::FirstByte);
+        }
+        Ok(())
+    }
+}
+
+impl Exchange {
+    /// What the operator wrote of the backend that is being asked.
+    pub fn asked_backend(&self) -> Option<&Backend> {
+        self.live.policy.backends.get(self.attempt.as_ref()?.backend.0)
+    }
+
+    fn slot(&self, backend: BackendId) -> Option<Slot> {
+        let forced = self.decision.as_ref().is_some_and(|decision| decision.forced);
+        let works = self.endpoint.is_some_and(crate::openai::Endpoint::generates);
+        self.live.slot(backend, forced, works, &self.tried)
+    }
+
+    /// Whether the gate that the attempt passed would let it pass now.
+    fn may_still_pass(&self) -> bool {
+        let Some(attempt) = &self.attempt else { return false };
+        let forced = self.decision.as_ref().is_some_and(|decision| decision.forced);
+        let gate = self.live.policy.backends.get(attempt.backend.0).and_then(|backend| backend.gate);
+        gate.and_then(|gate| self.live.gates.get(gate.0))
+            .is_none_or(|gate| gate.view().bars(forced).is_none())
+    }
+
+    fn forwarded(&self, backend: BackendId) -> Bytes {
+        let model = self.live.policy.backends.get(backend.0).map_or("", |backend| &backend.model);
+        self.prompt.as_ref().map_or_else(Bytes::new, |prompt| prompt.forwarded(&self.body, model).into())
+    }
+
+    /// The body of this attempt. Cloned, not taken: the next attempt gets its own.
+    pub fn outgoing_body(&self) -> Option<Bytes> {
+        self.attempt.as_ref().map(|attempt| attempt.body.clone())
+    }
+
+    /// Makes the head that the peer gets out of the client's: everything that is not for it is taken
+    /// out, the framing is that of the body as forwarded.
+    pub fn write_head(&self, head: &mut RequestHeader) -> Result<()> {
+        let Some(attempt) = &self.attempt else { return Err(again("no attempt runs")) };
+        let dropped: Vec<_> =
+            head.headers.keys().filter(|name| !forward::is_forwarded(name.as_str(), &[])).cloned().collect();
+        for name in &dropped {
+            head.remove_header(name);
+        }
+        head.insert_header(HOST, attempt.slot.peer().address.as_str())?;
+        head.insert_header(CONTENT_LENGTH, HeaderValue::from(attempt.body.len()))?;
+        head.insert_header("x-request-id", &self.request_id)?;
+        Ok(())
+    }
+
+    /// Notes a refusal and makes the error that ends the exchange with it.
+    pub fn refuse(&mut self, refused: crate::openai::Refused) -> Box<Error> {
+        let error = Error::explain(ErrorType::HTTPStatus(refused.status), refused.code);
+        self.attempt = None;
+        self.refused = Some(refused);
+        error
+    }
+}
+
+/// An error after which Pingora asks for a peer again.
+pub fn again(why: &'static str) -> Box<Error> {
+    let mut error = Error::explain(ErrorType::ConnectError, why);
+    error.set_retry(true);
+    error
+}
+
+fn peer_of(address: SocketAddr, backend: &Backend) -> HttpPeer {
+    let mut peer = HttpPeer::new(address, false, String::new());
+    peer.options.connection_timeout = Some(backend.timeouts.connect);
+    peer.options.total_connection_timeout = Some(backend.timeouts.connect);
+    peer.options.idle_timeout = Some(POOLED_IDLE);
+    peer.options.http_upstream_request_policy = HttpUpstreamRequestPolicy::deny_upgrades();
+    peer
+}
+
+/// The peer's address; a name is looked up, within the time a connect may take.
+async fn resolve(peer: &LivePeer, limit: Duration) -> Option<SocketAddr> {
+    match peer.literal {
+        Some(address) => Some(address),
+        None => timeout(limit, tokio::net::lookup_host(&peer.address)).await.ok()?.ok()?.next(),
+    }
+}
+
+/// Below uvicorn's keep-alive of 5 s: a pooled connection is given up before the server closes it.
+const POOLED_IDLE: Duration = Duration::from_secs(4);
+/// Decisions for one attempt: each time a gate or a peer changed between deciding and entering.
+const MAX_DECISIONS: u32 = 64;

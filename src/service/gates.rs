@@ -1,0 +1,87 @@
+//! The gate watcher: asks each mode endpoint at its interval and tells the gate what it heard.
+
+use std::sync::Arc;
+
+use tokio::sync::watch;
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::fetch::Fetcher;
+use crate::fleet::{LiveGate, Settled};
+use crate::gate::{Observation, PollFault, answer};
+use crate::policy::Gate;
+use crate::telemetry::Metrics;
+
+/// Watches one gate.
+pub struct Watcher {
+    gate: Arc<LiveGate>,
+    configured: Gate,
+    metrics: Arc<Metrics>,
+    fetcher: Fetcher,
+}
+
+impl Watcher {
+    /// A watcher of this gate.
+    pub fn new(gate: Arc<LiveGate>, configured: Gate, metrics: Arc<Metrics>) -> Self {
+        Self { gate, configured, metrics, fetcher: Fetcher::new() }
+    }
+
+    /// Polls until the process stops. A gate without a mode endpoint is pushed only.
+    pub async fn run(&self, mut stopping: watch::Receiver<bool>) {
+        if self.configured.mode_url.is_none() {
+            return;
+        }
+        let mut ticks = interval(self.configured.poll_interval);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        ticks.tick().await; // the first poll was made before anybody was served
+        loop {
+            tokio::select! {
+                _ = ticks.tick() => self.poll().await,
+                () = self.gate.poll_now.notified() => self.poll().await,
+                _ = async { stopping.wait_for(|stopping| *stopping).await.is_ok() } => return,
+            }
+        }
+    }
+
+    /// One poll, from the question to what follows from its answer; at most `poll_timeout`.
+    pub async fn poll(&self) {
+        let Some((authority, path)) = self.configured.mode_url.as_deref().and_then(split) else { return };
+        let token = self.gate.poll_asked();
+        let answer = self.fetcher.get(authority, path, self.configured.poll_timeout).await;
+        let heard = match answer {
+            Ok((200, body)) => answer::parse(&body),
+            Ok((status, _)) => Err(PollFault::Status(status)),
+            Err(error) => Err(if is_late(&error) { PollFault::Timeout } else { PollFault::Connect }),
+        };
+        self.metrics.polled(&self.gate.name, word(&heard));
+        settled(&self.gate, &self.metrics, self.gate.poll_answered(token, heard));
+        settled(&self.gate, &self.metrics, self.gate.settle());
+    }
+}
+
+/// Tells of a change of state.
+pub fn settled(gate: &LiveGate, metrics: &Metrics, change: Option<Settled>) {
+    if let Some(change) = change {
+        metrics.gate_settled(&gate.name, change.to);
+        tracing::info!(gate = gate.name, from = change.from.as_str(), to = change.to.as_str(), "gate");
+    }
+}
+
+fn word(heard: &Result<Observation, PollFault>) -> &'static str {
+    match heard {
+        Ok(observation) => observation.mode.as_str(),
+        Err(fault) => fault.as_str(),
+    }
+}
+
+fn is_late(error: &pingora_error::Error) -> bool {
+    use pingora_error::ErrorType::{ConnectTimedout, ReadTimedout};
+    matches!(error.etype(), ConnectTimedout | ReadTimedout)
+}
+
+/// Authority (with a port) and path of an `http://` URL that `config` has checked.
+fn split(url: &str) -> Option<(&str, &str)> {
+    let rest = url.strip_prefix("http://")?;
+    let slash = rest.find('/').unwrap_or(rest.len());
+    let (authority, path) = rest.split_at(slash);
+    Some((authority, if path.is_empty() { "/" } else { path }))
+}

@@ -1,0 +1,9 @@
+//! What is told of the work: metrics, records, the log. Never prompt text, never a key.
+
+mod journal;
+pub mod logging;
+mod metrics;
+pub mod record;
+
+pub use journal::Journal;
+pub use metrics::{Finished, Metrics};

@@ -1,0 +1,94 @@
+//! The record against the contract's example, and what it must never hold.
+
+use super::*;
+use crate::policy::{GateState, GateView, TagId, sample};
+
+fn record(facts: &Facts, view: &View) -> Value {
+    let policy = sample::policy();
+    let made = policy.decide(facts, view);
+    decision(&policy, facts, view, &made, Some(&policy.trace(facts, view)), None)
+}
+
+#[test]
+fn the_example_of_the_contract() {
+    let facts = Facts { tags: vec![TagId(0)], client: String::new(), ..sample::facts() };
+    let told = record(&facts, &sample::view());
+    let expected = json!({
+        "outcome": "route", "backend": "big", "rule": "force-big", "reason": "matched",
+        "facts": {
+            "path": "/v1/chat/completions", "model": "auto", "tokens": 123, "max_output_tokens": null,
+            "tags": ["force_big"], "stream": false, "client": null,
+            "has": [], "headers": {"x-force-big is true": false}, "patterns": {"(?i)\\brefactor\\b": false},
+            "gates": {"gaming_pc": "open"}, "unusable": {}
+        },
+        "rules": [
+            {"name": "force-big", "matched": true, "because": ["tag force_big"]},
+            {"name": "gaming", "matched": false, "because": ["gate gaming_pc is open"]},
+            {"name": "heavy-by-tokens", "matched": false, "because": ["tokens 123 < 2,000"]},
+            {"name": "heavy-by-pattern", "matched": false,
+             "because": ["prompt does not match (?i)\\brefactor\\b"]},
+            {"name": "default", "matched": true, "because": ["always"]}
+        ],
+        "candidates": [
+            {"backend": "big", "verdict": "chosen"}, {"backend": "small", "verdict": "not_needed"}
+        ],
+        "refusal": null
+    });
+    assert_eq!(told, expected);
+    let order: Vec<_> = told.as_object().into_iter().flat_map(Map::keys).collect();
+    let wanted = ["outcome", "backend", "rule", "reason", "facts", "rules", "candidates", "refusal"];
+    assert_eq!(order, wanted);
+}
+
+#[test]
+fn a_refusal_has_no_backend() {
+    let policy = sample::policy();
+    let (facts, view) =
+        (sample::facts(), View { backends: vec![Some(Reason::Unhealthy); 3], ..sample::view() });
+    let made = policy.decide(&facts, &view);
+    let words = json!({ "status": 503, "code": "no_backend_available", "message": "small: unhealthy" });
+    let told = decision(&policy, &facts, &view, &made, None, Some(words.clone()));
+    assert_eq!(told["outcome"], "refuse");
+    assert_eq!(told["backend"], Value::Null);
+    assert_eq!(told["reason"], "unhealthy");
+    assert_eq!(told["refusal"], words);
+    assert_eq!(told["candidates"], json!([{ "backend": "small", "verdict": "unhealthy" }]));
+    assert_eq!(told.get("rules"), None);
+    let down = json!({ "small": "unhealthy", "big": "unhealthy", "tts": "unhealthy" });
+    assert_eq!(told["facts"]["unusable"], down);
+}
+
+#[test]
+fn what_sleeps_is_unusable() {
+    let gates = vec![GateView { state: GateState::Draining, available: false }];
+    let told = record(&sample::facts(), &View { gates, ..sample::view() });
+    assert_eq!(told["facts"]["gates"], json!({ "gaming_pc": "draining" }));
+    assert_eq!(told["facts"]["unusable"], json!({ "big": "asleep" }));
+}
+
+#[test]
+fn every_test_of_the_policy_has_its_outcome() {
+    let facts = Facts {
+        headers: vec![HeaderTestId(0)],
+        patterns: vec![PatternId(0)],
+        tools: true,
+        stream: true,
+        max_output_tokens: Some(512),
+        ..sample::facts()
+    };
+    let facts = record(&facts, &sample::view())["facts"].clone();
+    assert_eq!(facts["headers"], json!({ "x-force-big is true": true }));
+    assert_eq!(facts["patterns"], json!({ "(?i)\\brefactor\\b": true }));
+    assert_eq!(facts["has"], json!(["tools", "stream"]));
+    assert_eq!(facts["max_output_tokens"], 512);
+    assert_eq!(facts["client"], "lan");
+}
+
+#[test]
+fn nothing_decided_is_no_rule_and_a_long_name_is_cut() {
+    let facts = Facts { model: "ü".repeat(5_000), model_id: None, ..sample::facts() };
+    let told = record(&facts, &sample::view());
+    assert_eq!(told["rule"], Value::Null);
+    assert_eq!(told["candidates"], json!([]));
+    assert_eq!(told["facts"]["model"], "ü".repeat(128));
+}

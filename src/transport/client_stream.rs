@@ -1,0 +1,236 @@
+//! The client's connection as Pingora sees it during one exchange.
+//!
+//! Reading gives the prepared head and then nothing: bytes that come early are kept aside for the
+//! next request, the end of the connection and a cut come through. Writing is buffered, and a client
+//! that takes nothing for `write_timeout` is cut.
+
+use std::fmt;
+use std::io;
+use std::os::fd::AsRawFd;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::{Bytes, BytesMut};
+use pingora_core::protocols::raw_connect::ProxyDigest;
+use pingora_core::protocols::{
+    GetProxyDigest, GetSocketDigest, GetTimingDigest, Peek, Shutdown, SocketDigest, Ssl, TimingDigest,
+    UniqueID, UniqueIDType,
+};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, BufWriter, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, Sleep};
+
+use super::Control;
+
+/// One exchange's view of a client connection.
+pub struct ClientStream {
+    /// `None` only after it was handed on.
+    tcp: Option<BufWriter<TcpStream>>,
+    digest: Arc<SocketDigest>,
+    head: Bytes,
+    early: BytesMut,
+    control: Arc<Control>,
+    deadline: Alarm,
+    stall: Alarm,
+    write_timeout: Duration,
+}
+
+impl ClientStream {
+    /// A stream that reads as `head`; `early` are bytes that already came behind the request.
+    pub(super) fn new(
+        tcp: TcpStream,
+        digest: Arc<SocketDigest>,
+        head: Bytes,
+        early: BytesMut,
+        control: Arc<Control>,
+        write_timeout: Duration,
+    ) -> Self {
+        let tcp = Some(BufWriter::with_capacity(WRITE_BUFFER, tcp));
+        Self {
+            tcp,
+            digest,
+            head,
+            early,
+            control,
+            deadline: Alarm::default(),
+            stall: Alarm::default(),
+            write_timeout,
+        }
+    }
+
+    /// The connection and the early bytes, for the next request.
+    pub(super) fn into_parts(mut self) -> Option<(TcpStream, BytesMut)> {
+        let tcp = self.tcp.take()?.into_inner();
+        Some((tcp, std::mem::take(&mut self.early)))
+    }
+
+    /// Reads aside whatever the client sends early; ready only with its end or an error.
+    fn poll_aside(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let Some(tcp) = self.tcp.as_mut() else { return Poll::Ready(Ok(())) };
+        loop {
+            if self.early.len() >= MAX_EARLY {
+                return Poll::Pending;
+            }
+            let mut space = [0_u8; 1024];
+            let mut piece = ReadBuf::new(&mut space);
+            ready!(Pin::new(tcp.get_mut()).poll_read(cx, &mut piece))?;
+            if piece.filled().is_empty() {
+                return Poll::Ready(Ok(()));
+            }
+            self.early.extend_from_slice(piece.filled());
+        }
+    }
+
+    fn poll_cut(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        loop {
+            let cut = self.control.poll(Instant::now(), cx);
+            match cut.map_err(|cut| io::Error::other(format!("cut: {cut:?}")))? {
+                None => return Ok(()),
+                Some(deadline) if self.deadline.poll_until(deadline, cx).is_pending() => return Ok(()),
+                Some(_) => {}
+            }
+        }
+    }
+
+    /// Turns a write that has waited too long into an error.
+    fn poll_stall<T>(&mut self, outcome: Poll<io::Result<T>>, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
+        if outcome.is_ready() {
+            self.stall.stop();
+            return outcome;
+        }
+        ready!(self.stall.poll_for(self.write_timeout, cx));
+        Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the client takes nothing")))
+    }
+
+    fn writer(&mut self) -> io::Result<Pin<&mut BufWriter<TcpStream>>> {
+        self.tcp.as_mut().map(Pin::new).ok_or_else(|| io::ErrorKind::NotConnected.into())
+    }
+}
+
+impl AsyncRead for ClientStream {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if !self.head.is_empty() {
+            let count = self.head.len().min(buf.remaining());
+            buf.put_slice(&self.head.split_to(count));
+            return Poll::Ready(Ok(()));
+        }
+        self.poll_cut(cx)?;
+        self.poll_aside(cx)
+    }
+}
+
+impl AsyncWrite for ClientStream {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        let outcome = self.writer()?.poll_write(cx, buf);
+        self.poll_stall(outcome, cx)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let outcome = self.writer()?.poll_flush(cx);
+        self.poll_stall(outcome, cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let outcome = self.writer()?.poll_shutdown(cx);
+        self.poll_stall(outcome, cx)
+    }
+}
+
+/// What Pingora drops goes back to the connection's loop, which knows whether to linger.
+impl Drop for ClientStream {
+    fn drop(&mut self) {
+        if let Some(tcp) = self.tcp.take() {
+            self.control.hand_back(tcp.into_inner());
+        }
+    }
+}
+
+#[async_trait]
+impl Shutdown for ClientStream {
+    async fn shutdown(&mut self) {
+        // A client that is gone cannot be told; nothing is lost.
+        let _ = AsyncWriteExt::shutdown(self).await;
+    }
+}
+
+impl UniqueID for ClientStream {
+    fn id(&self) -> UniqueIDType {
+        self.tcp.as_ref().map_or(-1, |tcp| tcp.get_ref().as_raw_fd())
+    }
+}
+
+impl GetSocketDigest for ClientStream {
+    fn get_socket_digest(&self) -> Option<Arc<SocketDigest>> {
+        Some(Arc::clone(&self.digest))
+    }
+
+    fn set_socket_digest(&mut self, socket_digest: SocketDigest) {
+        self.digest = Arc::new(socket_digest);
+    }
+}
+
+impl GetTimingDigest for ClientStream {
+    fn get_timing_digest(&self) -> Vec<Option<TimingDigest>> {
+        Vec::new()
+    }
+}
+
+impl GetProxyDigest for ClientStream {
+    fn get_proxy_digest(&self) -> Option<Arc<ProxyDigest>> {
+        None
+    }
+}
+
+impl Ssl for ClientStream {}
+
+#[async_trait]
+impl Peek for ClientStream {}
+
+impl fmt::Debug for ClientStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientStream").field("early", &self.early.len()).finish_non_exhaustive()
+    }
+}
+
+/// A sleep that is made when first needed and moved only when it fires too early or must fire sooner.
+#[derive(Default)]
+struct Alarm(Option<Pin<Box<Sleep>>>);
+
+impl Alarm {
+    /// Ready once the deadline has come.
+    fn poll_until(&mut self, deadline: Instant, cx: &mut Context<'_>) -> Poll<()> {
+        let sleep = self.0.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
+        if sleep.deadline() > deadline {
+            sleep.as_mut().reset(deadline);
+        }
+        loop {
+            ready!(sleep.as_mut().poll(cx));
+            if sleep.deadline() >= deadline {
+                self.0 = None;
+                return Poll::Ready(());
+            }
+            sleep.as_mut().reset(deadline);
+        }
+    }
+
+    /// Ready once this long has passed since the first call after [`Self::stop`].
+    fn poll_for(&mut self, time: Duration, cx: &mut Context<'_>) -> Poll<()> {
+        self.0.get_or_insert_with(|| Box::pin(tokio::time::sleep(time))).as_mut().poll(cx)
+    }
+
+    fn stop(&mut self) {
+        self.0 = None;
+    }
+}
+
+/// Head and a short body go out in one write.
+const WRITE_BUFFER: usize = 8 * 1024;
+/// Bytes of a next request that are kept while an exchange runs; past it the client is not read.
+const MAX_EARLY: usize = 16 * 1024;
