@@ -1,3 +1,5 @@
+//! Whole bodies, read as a request comes.
+
 #![expect(clippy::string_slice, reason = "the texts are ours; a bad cut fails the test")]
 
 use super::*;

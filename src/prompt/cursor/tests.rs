@@ -1,3 +1,5 @@
+//! The JSON scanner: grammar, depth, offsets.
+
 use super::*;
 
 fn skipped(document: &str) -> Result<(), Fault> {

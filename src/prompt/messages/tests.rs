@@ -1,3 +1,5 @@
+//! Messages of every shape: whose text counts.
+
 use super::*;
 use crate::openai::Endpoint;
 

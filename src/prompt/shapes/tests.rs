@@ -1,3 +1,5 @@
+//! What is read of each endpoint's body.
+
 use super::*;
 
 fn tokens(endpoint: Endpoint, body: &str) -> u64 {

@@ -1,3 +1,5 @@
+//! The forwarded body.
+
 use super::quoted;
 
 #[test]

@@ -1,3 +1,5 @@
+//! Decoding, and places in the raw text.
+
 #![expect(clippy::string_slice, reason = "the texts are ours; a bad cut fails the test")]
 
 use super::*;

@@ -1,3 +1,5 @@
+//! The estimate.
+
 use super::*;
 
 fn tokens(text: &str) -> u64 {
