@@ -76,7 +76,12 @@ impl Server {
         let (stopping, stop) = watch::channel(false);
         let (journal, ready) = (Journal::new(), Arc::new(AtomicBool::new(false)));
         let admission = Admission::new(settings.limits.requests, settings.limits.buffered);
-        let gateway = Gateway { fleet: fleet.clone(), metrics: metrics.clone(), journal: journal.clone() };
+        let gateway = Gateway {
+            fleet: fleet.clone(),
+            metrics: metrics.clone(),
+            journal: journal.clone(),
+            stopping: stop.clone(),
+        };
         let door = Door {
             app: Arc::new(http_proxy(&pingora_conf(&settings), gateway)),
             gatekeeper: Arc::new(Reception { fleet: fleet.clone() }),

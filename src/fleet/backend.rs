@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-use super::Streak;
+use super::{News, Streak};
 use crate::policy::{Backend, Health};
 
 /// The peers of one backend.
@@ -29,15 +29,18 @@ pub struct LivePeer {
     /// Wakes its probe before the interval is over.
     pub probe_now: Notify,
     streak: Mutex<Streak>,
+    news: News,
     in_flight: AtomicUsize,
 }
 
 impl LiveBackend {
     /// The backend with all that is known of peers it had before.
-    pub fn new(backend: &Backend, before: Option<&Self>) -> Arc<Self> {
+    pub fn new(backend: &Backend, before: Option<&Self>, news: &News) -> Arc<Self> {
         let known = |address: &String| before?.peers.iter().find(|peer| peer.address == *address).cloned();
-        let peers =
-            backend.peers.iter().map(|address| known(address).unwrap_or_else(|| LivePeer::new(address)));
+        let peers = backend
+            .peers
+            .iter()
+            .map(|address| known(address).unwrap_or_else(|| LivePeer::new(address, news)));
         Arc::new(Self { name: backend.name.clone(), peers: peers.collect() })
     }
 
@@ -59,12 +62,13 @@ impl LiveBackend {
 }
 
 impl LivePeer {
-    fn new(address: &str) -> Arc<Self> {
+    fn new(address: &str, news: &News) -> Arc<Self> {
         Arc::new(Self {
             address: address.to_owned(),
             literal: address.parse().ok(),
             probe_now: Notify::new(),
             streak: Mutex::new(Streak::new()),
+            news: news.clone(),
             in_flight: AtomicUsize::new(0),
         })
     }
@@ -76,7 +80,11 @@ impl LivePeer {
 
     /// Takes a probe into account; `Some` when the peer turned healthy or unhealthy by it.
     pub fn observe(&self, good: bool, health: &Health) -> Option<bool> {
-        self.streak.lock().observe(good, health)
+        let turned = self.streak.lock().observe(good, health);
+        if turned.is_some() {
+            self.news.ring();
+        }
+        turned
     }
 
     /// Exchanges in flight.

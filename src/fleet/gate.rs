@@ -1,17 +1,19 @@
 //! A gate as it is now: its machine, and who is behind it. One lock for both, so that nobody
 //! slips in between a close and its answer.
 
+use std::collections::HashMap;
+use std::fmt;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
+use super::News;
 use crate::gate::{Event, Machine, Observation, PollFault, PollToken};
-use crate::policy::{Gate, GateState, GateView};
+use crate::policy::{Gate, GateState, GateView, OnClose};
 
 /// One gate.
-#[derive(Debug)]
 pub struct LiveGate {
     /// The gate's name.
     pub name: String,
@@ -20,23 +22,29 @@ pub struct LiveGate {
     left: Notify,
     /// Wakes its watcher before the interval is over: a push is confirmed by a poll at once.
     pub poll_now: Notify,
+    news: News,
 }
 
-#[derive(Debug)]
 struct Inner {
     machine: Machine,
-    unforced: usize,
+    /// How each unforced exchange behind it is cut, by the number of its pass.
+    unforced: HashMap<u64, Cutter>,
+    passes: u64,
     forced: usize,
     /// The state that was last told to [`LiveGate::settle`], and since when.
     told: GateState,
     since: SystemTime,
 }
 
+/// Cuts an exchange.
+pub type Cutter = Box<dyn Fn() + Send + Sync>;
+
 /// A place behind a gate; given back when dropped.
 #[derive(Debug)]
 pub struct GatePass {
     gate: Arc<LiveGate>,
-    forced: bool,
+    /// `None`: forced.
+    number: Option<u64>,
 }
 
 /// A gate for people: what `/status` shows.
@@ -67,20 +75,27 @@ pub struct Settled {
 
 impl LiveGate {
     /// The gate with all that is known of it from before.
-    pub fn new(gate: &Gate, before: Option<&Arc<Self>>) -> Arc<Self> {
+    pub fn new(gate: &Gate, before: Option<&Arc<Self>>, news: &News) -> Arc<Self> {
         let (stale_after, now) = (gate.mode_url.is_some().then_some(gate.stale_after), Instant::now());
         if let Some(known) = before {
             known.inner.lock().machine.reconfigure(stale_after, now);
             return Arc::clone(known);
         }
         let machine = Machine::new(stale_after, now);
-        let inner =
-            Inner { machine, unforced: 0, forced: 0, told: GateState::Unknown, since: SystemTime::now() };
+        let inner = Inner {
+            machine,
+            unforced: HashMap::new(),
+            passes: 0,
+            forced: 0,
+            told: GateState::Unknown,
+            since: SystemTime::now(),
+        };
         Arc::new(Self {
             name: gate.name.clone(),
             inner: Mutex::new(inner),
             left: Notify::new(),
             poll_now: Notify::new(),
+            news: news.clone(),
         })
     }
 
@@ -89,14 +104,30 @@ impl LiveGate {
         self.inner.lock().view()
     }
 
-    /// Lets an exchange pass, if it may at this very moment.
-    pub fn enter(self: &Arc<Self>, forced: bool) -> Option<GatePass> {
+    /// Lets an exchange pass, if it may at this very moment. `cutter` is how an unforced one is cut when
+    /// the gate has closed and the time to drain is over.
+    pub fn enter(self: &Arc<Self>, forced: bool, cutter: Cutter) -> Option<GatePass> {
         let mut inner = self.inner.lock();
         if inner.view().bars(forced).is_some() {
             return None;
         }
-        *inner.count(forced) += 1;
-        Some(GatePass { gate: Arc::clone(self), forced })
+        let number = inner.pass(forced, cutter);
+        Some(GatePass { gate: Arc::clone(self), number })
+    }
+
+    /// Cuts what still runs unforced when the time to drain is over; says when that will be, where it
+    /// is not over yet.
+    pub fn cut_overdue(&self, configured: &Gate) -> Option<Instant> {
+        let (inner, now) = (self.inner.lock(), Instant::now());
+        if configured.on_close == OnClose::Drain || inner.view().state != GateState::Draining {
+            return None;
+        }
+        let due = inner.machine.since(now) + configured.drain_timeout;
+        if due > now {
+            return Some(due);
+        }
+        inner.unforced.values().for_each(|cut| cut());
+        None
     }
 
     /// A poll is about to be asked.
@@ -108,7 +139,7 @@ impl LiveGate {
     pub fn poll_answered(&self, token: PollToken, answer: Result<Observation, PollFault>) -> Option<Settled> {
         let mut inner = self.inner.lock();
         inner.machine.on(Event::PollAnswered(token, answer), Instant::now());
-        inner.settle()
+        self.told(inner)
     }
 
     /// A mode was pushed: in force before this returns.
@@ -116,14 +147,23 @@ impl LiveGate {
         let mut inner = self.inner.lock();
         inner.machine.on(Event::Pushed(observation), Instant::now());
         self.poll_now.notify_one();
-        inner.settle()
+        self.told(inner)
     }
 
     /// Looks whether the state has changed by time alone, or by somebody leaving.
     pub fn settle(&self) -> Option<Settled> {
         let mut inner = self.inner.lock();
         inner.machine.on(Event::Tick, Instant::now());
-        inner.settle()
+        self.told(inner)
+    }
+
+    fn told(&self, mut inner: parking_lot::MutexGuard<'_, Inner>) -> Option<Settled> {
+        let settled = inner.settle();
+        drop(inner);
+        if settled.is_some() {
+            self.news.ring();
+        }
+        settled
     }
 
     /// Everything for `/status`.
@@ -134,7 +174,7 @@ impl LiveGate {
             mode: inner.machine.mode(Instant::now()).map(crate::gate::Mode::as_str),
             since: inner.since,
             source: inner.machine.source(Instant::now()).as_str(),
-            in_flight: inner.unforced,
+            in_flight: inner.unforced.len(),
             forced: inner.forced,
         }
     }
@@ -143,7 +183,7 @@ impl LiveGate {
     pub async fn drained(&self) {
         loop {
             let left = self.left.notified();
-            if self.inner.lock().unforced == 0 {
+            if self.inner.lock().unforced.is_empty() {
                 return;
             }
             left.await;
@@ -153,7 +193,7 @@ impl LiveGate {
 
 impl Inner {
     fn view(&self) -> GateView {
-        self.machine.state(Instant::now(), self.unforced)
+        self.machine.state(Instant::now(), self.unforced.len())
     }
 
     fn settle(&mut self) -> Option<Settled> {
@@ -165,14 +205,31 @@ impl Inner {
         Some(Settled { from, to })
     }
 
-    fn count(&mut self, forced: bool) -> &mut usize {
-        if forced { &mut self.forced } else { &mut self.unforced }
+    fn pass(&mut self, forced: bool, cutter: Cutter) -> Option<u64> {
+        if forced {
+            self.forced += 1;
+            return None;
+        }
+        self.passes += 1;
+        self.unforced.insert(self.passes, cutter);
+        Some(self.passes)
     }
 }
 
 impl Drop for GatePass {
     fn drop(&mut self) {
-        *self.gate.inner.lock().count(self.forced) -= 1;
+        let mut inner = self.gate.inner.lock();
+        match self.number {
+            Some(number) => drop(inner.unforced.remove(&number)),
+            None => inner.forced -= 1,
+        }
+        drop(inner);
         self.gate.left.notify_waiters();
+    }
+}
+
+impl fmt::Debug for LiveGate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LiveGate").field("name", &self.name).finish_non_exhaustive()
     }
 }

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
 
-use super::{GatePass, LiveBackend, LiveGate, LiveGpu, LivePeer, Slot};
+use super::{Cutter, GatePass, Held, LiveBackend, LiveGate, LiveGpu, LivePeer, News, Slot};
 use crate::policy::{BackendId, Policy, Reason, View};
 use crate::prompt::Patterns;
 use crate::wire::HeaderTests;
@@ -37,6 +37,8 @@ pub struct Live {
     pub backends: Vec<Arc<LiveBackend>>,
     /// Each card, in the policy's order.
     pub gpus: Vec<Arc<LiveGpu>>,
+    /// Rings when a waiting exchange must decide again.
+    pub news: News,
 }
 
 /// A pattern of the policy that does not compile: its source and why.
@@ -74,20 +76,22 @@ impl Live {
         let gate = |name: &str| before?.gates.iter().find(|gate| gate.name == name);
         let backend = |name: &str| before?.backends.iter().find(|backend| backend.name == name);
         let gpu = |name: &str| before?.gpus.iter().find(|gpu| gpu.name == name);
+        let news = before.map_or_else(News::new, |before| before.news.clone());
         Ok(Self {
-            gates: policy.gates.iter().map(|new| LiveGate::new(new, gate(&new.name))).collect(),
+            gates: policy.gates.iter().map(|new| LiveGate::new(new, gate(&new.name), &news)).collect(),
             backends: policy
                 .backends
                 .iter()
-                .map(|new| LiveBackend::new(new, backend(&new.name).map(AsRef::as_ref)))
+                .map(|new| LiveBackend::new(new, backend(&new.name).map(AsRef::as_ref), &news))
                 .collect(),
-            gpus: policy.gpus.iter().map(|new| LiveGpu::new(&new.name, gpu(&new.name))).collect(),
+            gpus: policy.gpus.iter().map(|new| LiveGpu::new(new, gpu(&new.name))).collect(),
             generation: before.map_or(1, |before| before.generation + 1),
             loaded_at: SystemTime::now(),
             policy,
             patterns,
             header_tests,
             hash,
+            news,
         })
     }
 
@@ -105,20 +109,26 @@ impl Live {
     }
 
     /// A place at a peer of this backend for one attempt; `None` when its gate or all its untried
-    /// peers have become unusable since the decision, which is then to be made again.
-    /// `works` says whether a model works for it: only then it counts on the card.
-    pub fn slot(&self, id: BackendId, forced: bool, works: bool, tried: &[Arc<LivePeer>]) -> Option<Slot> {
+    /// peers have become unusable since the decision, which is then to be made again. `cutter` is how
+    /// the attempt is cut when its gate closes.
+    pub fn slot(
+        &self,
+        id: BackendId,
+        forced: bool,
+        tried: &[Arc<LivePeer>],
+        lease: Option<Held>,
+        cutter: Cutter,
+    ) -> Option<Slot> {
         let (backend, configured) = (self.backends.get(id.0)?, self.policy.backends.get(id.0)?);
         let peer = backend.least_in_flight(tried)?;
         let pass = match configured.gate {
-            Some(gate) => Some(self.pass(gate.0, forced)?),
+            Some(gate) => Some(self.pass(gate.0, forced, cutter)?),
             None => None,
         };
-        let gpu = configured.gpu.filter(|_| works).and_then(|gpu| self.gpus.get(gpu.0)).cloned();
-        Some(Slot::new(Arc::clone(peer), gpu, pass))
+        Some(Slot::new(Arc::clone(peer), lease, pass))
     }
 
-    fn pass(&self, gate: usize, forced: bool) -> Option<GatePass> {
-        self.gates.get(gate)?.enter(forced)
+    fn pass(&self, gate: usize, forced: bool, cutter: Cutter) -> Option<GatePass> {
+        self.gates.get(gate)?.enter(forced, cutter)
     }
 }

@@ -12,13 +12,17 @@
 mod backend;
 mod gate;
 mod gpu;
+mod lease;
 mod live;
+mod news;
 mod slot;
 mod streak;
 
 pub use backend::{LiveBackend, LivePeer};
-pub use gate::{GatePass, GateStatus, LiveGate, Settled};
-pub use gpu::LiveGpu;
+pub use gate::{Cutter, GatePass, GateStatus, LiveGate, Settled};
+pub use gpu::{Held, LiveGpu, Load, Turn, Waiting};
+pub use lease::Claim;
 pub use live::{Fleet, Live, Unfit};
+pub use news::News;
 pub use slot::Slot;
 pub use streak::Streak;

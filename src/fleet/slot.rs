@@ -2,24 +2,26 @@
 
 use std::sync::Arc;
 
-use super::{GatePass, LiveGpu, LivePeer};
+use super::{GatePass, Held, LivePeer};
 
 /// An exchange's place at a peer, on its card and behind its gate.
 #[derive(Debug)]
 pub struct Slot {
     peer: Arc<LivePeer>,
-    gpu: Option<Arc<LiveGpu>>,
+    lease: Option<Held>,
     _pass: Option<GatePass>,
 }
 
 impl Slot {
-    /// Counts the exchange at the peer and, where it works on the card, there.
-    pub fn new(peer: Arc<LivePeer>, gpu: Option<Arc<LiveGpu>>, pass: Option<GatePass>) -> Self {
+    /// Counts the exchange at the peer.
+    pub fn new(peer: Arc<LivePeer>, lease: Option<Held>, pass: Option<GatePass>) -> Self {
         peer.enter();
-        if let Some(gpu) = &gpu {
-            gpu.enter();
-        }
-        Self { peer, gpu, _pass: pass }
+        Self { peer, lease, _pass: pass }
+    }
+
+    /// Gives the place on the card back before the rest: the upstream has sent its last byte.
+    pub fn end_lease(&mut self) {
+        self.lease = None;
     }
 
     /// The peer.
@@ -31,8 +33,5 @@ impl Slot {
 impl Drop for Slot {
     fn drop(&mut self) {
         self.peer.leave();
-        if let Some(gpu) = &self.gpu {
-            gpu.leave();
-        }
     }
 }

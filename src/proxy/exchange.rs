@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use pingora_http::{RequestHeader, ResponseHeader};
@@ -13,7 +14,7 @@ use crate::fleet::{Live, LivePeer};
 use crate::openai::{Endpoint, Refused};
 use crate::policy::{BackendId, Decision, Facts, Reason};
 use crate::prompt::Prompt;
-use crate::transport::Arrival;
+use crate::transport::{Arrival, Cut};
 
 /// Per-request state, Pingora's `CTX`.
 pub struct Exchange {
@@ -45,6 +46,8 @@ pub struct Exchange {
     pub attempts: u32,
     /// Candidates that died under this request.
     pub deaths: u32,
+    /// Why it was cut from outside, where it was.
+    pub cut: Option<Cut>,
     /// Whether a dead pooled connection was met already.
     pub stale: bool,
     /// Whether the client's request was not read to its end: its connection cannot be used again.
@@ -53,6 +56,8 @@ pub struct Exchange {
     pub refused: Option<Refused>,
     /// What is known of the answer.
     pub relay: Relay,
+    /// Time spent in queues.
+    pub queued: Duration,
     /// When the upstream was first asked.
     pub asked: Option<Instant>,
 }
@@ -75,10 +80,12 @@ impl Exchange {
             attempt: None,
             attempts: 0,
             deaths: 0,
+            cut: None,
             stale: false,
             unread: false,
             refused: None,
             relay: Relay::default(),
+            queued: Duration::ZERO,
             asked: None,
         }
     }

@@ -3,7 +3,6 @@
 
 use pingora_error::{Error, ErrorSource, ErrorType, Result};
 use pingora_http::ResponseHeader;
-use pingora_proxy::Session;
 
 use super::exchange::Exchange;
 use super::upstream::again;
@@ -89,7 +88,6 @@ impl Gateway {
     /// The exchange broke while it ran.
     pub(super) fn broke(
         &self,
-        session: &Session,
         exchange: &mut Exchange,
         mut error: Box<Error>,
         client_reused: bool,
@@ -100,9 +98,10 @@ impl Gateway {
         let cut = exchange.arrival.as_ref().and_then(|arrival| arrival.control.take_cut());
         if cut.is_some() {
             error.as_up();
+            exchange.cut = cut;
         }
         error.set_retry(false);
-        if error.esource != ErrorSource::Upstream || session.response_written().is_some() {
+        if error.esource != ErrorSource::Upstream || exchange.relay.released {
             return error;
         }
         if client_reused && was_not_read(&error) && exchange.ask_again() {
@@ -114,7 +113,11 @@ impl Gateway {
     /// The peer failed after the request was sent and before the client got anything.
     fn died(&self, exchange: &mut Exchange, error: Box<Error>, cut: Option<Cut>) -> Box<Error> {
         tracing::warn!(request_id = exchange.request_id, "the backend failed: {error}");
-        let reason = if cut.is_some() { Reason::UpstreamTimeout } else { Reason::UpstreamError };
+        let reason = match cut {
+            Some(Cut::Gate) => return exchange.decide_again(),
+            Some(Cut::FirstByte | Cut::Idle) => Reason::UpstreamTimeout,
+            None => Reason::UpstreamError,
+        };
         exchange.deaths += u32::from(cut.is_none());
         if exchange.deaths >= MAX_DEATHS {
             let refused = refuse::died_twice();
@@ -128,6 +131,12 @@ impl Gateway {
 }
 
 impl Exchange {
+    /// The gate closed under an unforced exchange of which the client has seen nothing.
+    fn decide_again(&mut self) -> Box<Error> {
+        self.attempt = None;
+        again("the gate closed before the answer began")
+    }
+
     /// Allows the same peer once more: its pooled connection was closed before it read the request.
     fn ask_again(&mut self) -> bool {
         let first = !std::mem::replace(&mut self.stale, true);

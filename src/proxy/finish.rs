@@ -43,7 +43,8 @@ impl Exchange {
             attempts: self.attempts,
             total: now - self.began,
             first_byte,
-            overhead: self.asked.map(|asked| asked - received),
+            overhead: self.asked.map(|asked| (asked - received).saturating_sub(self.queued)),
+            queued: self.queued,
             estimate: self.facts.as_ref().map(|facts| facts.tokens),
             usage: self.relay.usage(),
         }

@@ -5,7 +5,7 @@
 //! | (before Pingora) | `admit` | path, method, media type, by the head alone |
 //! | `on_connection_reuse`, `early_request_filter` | `exchange` | the arrival is taken over |
 //! | `request_filter` | `peek` ★, `route`, `own` | body → facts → decision, or an answer of our own |
-//! | `upstream_peer` … `upstream_request_filter` | `upstream` | a peer, the head it gets |
+//! | `upstream_peer` … `upstream_request_filter` | `lease`, `upstream` | a slot on the card, a peer, the head it gets |
 //! | `fail_to_connect`, `error_while_proxy` | `failover` | the next candidate, or none |
 //! | `response_filter`, `response_body_filter` | `relay` | headers, first byte, usage |
 //! | `fail_to_proxy` | `refuse` ★ | status and body of an error: one table |
@@ -15,6 +15,7 @@ mod admit;
 mod exchange;
 mod failover;
 mod finish;
+mod lease;
 mod own;
 mod peek;
 mod refuse;
@@ -32,6 +33,7 @@ use pingora_core::upstreams::peer::HttpPeer;
 use pingora_error::{Error, Result};
 use pingora_http::{RequestHeader, ResponseHeader};
 use pingora_proxy::{FailToProxy, ProxyHttp, Session};
+use tokio::sync::watch;
 
 pub use admit::Reception;
 pub use peek::{Unread, facts};
@@ -50,6 +52,8 @@ pub struct Gateway {
     pub metrics: Arc<Metrics>,
     /// Where decisions are told as they happen.
     pub journal: Arc<Journal>,
+    /// Turns true when the process stops.
+    pub stopping: watch::Receiver<bool>,
 }
 
 #[async_trait]
@@ -74,8 +78,8 @@ impl ProxyHttp for Gateway {
         self.answer(session, exchange, outcome).await
     }
 
-    async fn upstream_peer(&self, _: &mut Session, exchange: &mut Exchange) -> Result<Box<HttpPeer>> {
-        self.choose_peer(exchange).await
+    async fn upstream_peer(&self, session: &mut Session, exchange: &mut Exchange) -> Result<Box<HttpPeer>> {
+        self.choose_peer(session, exchange).await
     }
 
     async fn connected_to_upstream(
@@ -123,12 +127,12 @@ impl ProxyHttp for Gateway {
     fn error_while_proxy(
         &self,
         _: &HttpPeer,
-        session: &mut Session,
+        _: &mut Session,
         error: Box<Error>,
         exchange: &mut Exchange,
         client_reused: bool,
     ) -> Box<Error> {
-        self.broke(session, exchange, error, client_reused)
+        self.broke(exchange, error, client_reused)
     }
 
     async fn upstream_response_filter(

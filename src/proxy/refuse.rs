@@ -14,7 +14,7 @@ use super::route::Received;
 use crate::openai::{self, Refused, Shape};
 use crate::policy::{Facts, Policy, Reason, Refusal};
 use crate::prompt;
-use crate::transport::Fault;
+use crate::transport::{Cut, Fault};
 use crate::wire::FaultKind;
 
 // === The table: by the head alone ===
@@ -153,6 +153,11 @@ fn nobody_for(why: &str) -> Refused {
         .retry_after(5)
 }
 
+/// 503: the process stops, and what waits is not begun.
+pub fn stopping() -> Refused {
+    Refused::new(503, "overloaded", "sluice is stopping; try again soon")
+}
+
 /// 502: it is not sent to a third.
 pub fn died_twice() -> Refused {
     upstream_error("two model servers died under this request; it is not sent to another")
@@ -199,8 +204,15 @@ impl Gateway {
         exchange: &mut Exchange,
     ) -> FailToProxy {
         let client_gone = error.esource == ErrorSource::Downstream && exchange.refused.is_none();
-        if session.response_written().is_some() || client_gone {
-            return FailToProxy { error_code: 0, can_reuse_downstream: false };
+        if client_gone {
+            return LOST;
+        }
+        if exchange.relay.released {
+            exchange.write_last_event(session).await;
+            return LOST;
+        }
+        if exchange.begin_anew(session).await.is_err() {
+            return LOST;
         }
         let refused = exchange.refused.get_or_insert_with(|| of_error(error));
         let error_code = refused.status;
@@ -227,6 +239,24 @@ impl Exchange {
         write(session, head, body.into()).await
     }
 
+    /// An answer broke in its middle. A stream of events gets one more, which says so; of anything else
+    /// nothing more is written, so that it cannot be taken for whole.
+    async fn write_last_event(&mut self, session: &mut Session) {
+        if !self.relay.is_events() || self.relay.announced || self.relay.complete {
+            return;
+        }
+        let (code, words) = match self.cut {
+            Some(Cut::Gate) => ("gate_closed", "the gaming PC's gate has closed and the answer was cut"),
+            Some(Cut::FirstByte | Cut::Idle) => {
+                ("upstream_timeout", "the model server fell silent in mid answer")
+            }
+            None => ("upstream_error", "the model server broke off in mid answer"),
+        };
+        let event = openai::error::last_event(Shape::of(self.endpoint), code, words);
+        // A client that is gone cannot be told.
+        let _ = session.write_response_body(Some(event.into()), true).await;
+    }
+
     fn own_head(&self, status: u16) -> Result<ResponseHeader> {
         let mut head = ResponseHeader::build(status, Some(16))?;
         head.insert_header("content-type", "application/json")?;
@@ -251,5 +281,7 @@ fn of_error(error: &Error) -> Refused {
     }
 }
 
+/// Nothing more is to be said on this connection.
+const LOST: FailToProxy = FailToProxy { error_code: 0, can_reuse_downstream: false };
 /// How much of a name that does not exist is repeated to the client.
 const MAX_NAME_SHOWN: usize = 128;

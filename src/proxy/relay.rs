@@ -1,25 +1,36 @@
 //! The answer on its way to the client: our headers on it, its bytes untouched, its first byte and
 //! its usage noticed in passing.
+//!
+//! Two things are held back. A head alone, until its body begins: until then the request can still go
+//! to another backend. The beginning of an event, until its end: if the backend breaks in between, the
+//! error event that we add must not be glued to half of another.
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
+use http::StatusCode;
 use pingora_error::Result;
 use pingora_http::ResponseHeader;
 use tokio::time::Instant;
 
 use super::exchange::Exchange;
-use crate::openai::{Scanner, Usage, usage};
+use crate::openai::{EVENT_LIMIT, Scanner, Usage, usage};
 use crate::transport::Cut;
 
 /// What is known of the answer.
 #[derive(Default)]
 pub struct Relay {
-    /// The answer's status.
+    /// The answer's status; there once its head has come.
     pub status: Option<u16>,
     /// When the first byte of its body came.
     pub first_byte: Option<Instant>,
+    /// Whether anything of it may have reached the client: from then on it is not begun anew.
+    pub released: bool,
     /// Whether it came to its end.
     pub complete: bool,
+    /// Whether its length was announced.
+    pub announced: bool,
     reader: Reader,
+    /// The beginning of an event that is not whole yet.
+    event: BytesMut,
 }
 
 /// How usage is found in this kind of answer.
@@ -28,27 +39,51 @@ enum Reader {
     #[default]
     None,
     Events(Box<Scanner>),
-    /// A whole JSON value; what has come of it, as long as it is not too much.
-    Whole(Vec<u8>),
+    Whole(Box<usage::Tail>),
 }
 
 impl Exchange {
-    /// Puts our headers on the answer's head.
+    /// Puts our headers on the answer's head, and holds it back while its body has not begun.
     pub fn dress(&mut self, head: &mut ResponseHeader) -> Result<()> {
+        let has_body = may_have_body(head);
         self.relay.status = Some(head.status.as_u16());
+        self.relay.announced = head.headers.contains_key("content-length");
         self.relay.reader = Reader::of(head);
+        self.relay.released = !has_body;
+        if let Some(arrival) = &self.arrival {
+            arrival.control.hold(has_body);
+        }
         self.mark(head)
     }
 
-    /// One piece of the answer's body goes by.
-    pub fn relay(&mut self, body: &Option<Bytes>, end: bool) {
-        self.relay.complete |= end;
-        let Some(piece) = body.as_ref().filter(|piece| !piece.is_empty()) else { return };
-        let now = Instant::now();
-        self.relay.first_byte.get_or_insert(now);
-        self.relay.reader.read(piece);
+    /// One piece of the answer's body goes by; it is replaced by what may go on now.
+    pub fn relay(&mut self, body: &mut Option<Bytes>, end: bool) {
+        if let Some(piece) = body.as_ref().filter(|piece| !piece.is_empty()) {
+            self.relay.first_byte.get_or_insert_with(Instant::now);
+            *body = Some(self.relay.pass(piece));
+            self.expect_more();
+        }
+        if end {
+            self.relay.complete = true;
+            self.relay.add_rest(body);
+            self.end_lease();
+        }
+        if end || body.as_ref().is_some_and(|piece| !piece.is_empty()) {
+            self.release();
+        }
+    }
+
+    fn expect_more(&self) {
         if let (Some(backend), Some(arrival)) = (self.asked_backend(), &self.arrival) {
-            arrival.control.cut_at(now + backend.timeouts.idle, Cut::Idle);
+            arrival.control.expect_within(backend.timeouts.idle, Cut::Idle);
+        }
+    }
+
+    fn release(&mut self) {
+        if !std::mem::replace(&mut self.relay.released, true)
+            && let Some(arrival) = &self.arrival
+        {
+            arrival.control.hold(false);
         }
     }
 }
@@ -59,36 +94,69 @@ impl Relay {
         match &self.reader {
             Reader::None => None,
             Reader::Events(scanner) => scanner.usage(),
-            Reader::Whole(body) => usage::of_answer(body),
+            Reader::Whole(tail) => tail.usage(),
         }
     }
 
     /// Whether the answer is a stream of events.
-    pub fn is_events(&self) -> bool {
+    pub const fn is_events(&self) -> bool {
         matches!(self.reader, Reader::Events(_))
+    }
+
+    /// What of this piece, and of what was held back before it, may go on.
+    fn pass(&mut self, piece: &Bytes) -> Bytes {
+        match &mut self.reader {
+            Reader::None => piece.clone(),
+            Reader::Whole(tail) => {
+                tail.push(piece);
+                piece.clone()
+            }
+            Reader::Events(scanner) => match scanner.feed(piece) {
+                Some(whole) if whole == piece.len() && self.event.is_empty() => piece.clone(),
+                whole => self.cut_event(piece, whole.unwrap_or(0)),
+            },
+        }
+    }
+
+    /// `whole`: bytes of the piece up to the end of its last whole event.
+    fn cut_event(&mut self, piece: &Bytes, whole: usize) -> Bytes {
+        let (ended, begun) = piece.split_at_checked(whole).unwrap_or((piece, &[]));
+        let mut passed = BytesMut::new();
+        if !ended.is_empty() {
+            passed = std::mem::take(&mut self.event);
+            passed.extend_from_slice(ended);
+        }
+        self.event.extend_from_slice(begun);
+        if self.event.len() > EVENT_LIMIT {
+            passed.unsplit(std::mem::take(&mut self.event)); // no event is so long: it is let through
+        }
+        passed.freeze()
+    }
+
+    /// At the end whatever is left goes on, whole event or not.
+    fn add_rest(&mut self, body: &mut Option<Bytes>) {
+        if !self.event.is_empty() {
+            let mut last = BytesMut::from(body.as_deref().unwrap_or_default());
+            last.unsplit(std::mem::take(&mut self.event));
+            *body = Some(last.freeze());
+        }
     }
 }
 
 impl Reader {
     fn of(head: &ResponseHeader) -> Self {
         let media_type = head.headers.get("content-type").map(|value| value.as_bytes()).unwrap_or_default();
-        if media_type.starts_with(b"text/event-stream") {
-            return Self::Events(Box::default());
-        }
-        if media_type.starts_with(b"application/json") { Self::Whole(Vec::new()) } else { Self::None }
-    }
-
-    fn read(&mut self, piece: &[u8]) {
-        match self {
-            Self::None => {}
-            Self::Events(scanner) => {
-                scanner.feed(piece);
-            }
-            Self::Whole(body) if body.len() + piece.len() <= MAX_WHOLE => body.extend_from_slice(piece),
-            Self::Whole(_) => *self = Self::None,
+        match media_type {
+            events if events.starts_with(b"text/event-stream") => Self::Events(Box::default()),
+            json if json.starts_with(b"application/json") => Self::Whole(Box::default()),
+            _ => Self::None,
         }
     }
 }
 
-/// A JSON answer larger than this is not read for its usage.
-const MAX_WHOLE: usize = 1024 * 1024;
+fn may_have_body(head: &ResponseHeader) -> bool {
+    let empty = head.headers.get("content-length").is_some_and(|length| length.as_bytes() == b"0");
+    !empty
+        && !head.status.is_informational()
+        && !matches!(head.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
+}

@@ -1,6 +1,7 @@
 //! One attempt: a peer, the head it gets, the body it gets.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -9,13 +10,16 @@ use http::header::{CONTENT_LENGTH, HOST};
 use pingora_core::upstreams::peer::{HttpPeer, HttpUpstreamRequestPolicy};
 use pingora_error::{Error, ErrorType, Result};
 use pingora_http::RequestHeader;
+use pingora_proxy::Session;
 use tokio::time::{Instant, timeout};
 
 use super::Gateway;
 use super::exchange::Exchange;
-use crate::fleet::{LivePeer, Slot};
+use super::lease::Slotted;
+use super::relay::Relay;
+use crate::fleet::{Held, LivePeer, Slot};
 use crate::policy::{Backend, BackendId};
-use crate::transport::Cut;
+use crate::transport::{Cut, rewind};
 use crate::wire::forward;
 
 /// The attempt that runs.
@@ -30,10 +34,16 @@ pub struct Attempt {
 
 impl Gateway {
     /// Takes a place at a peer of the decided backend; decides again where that is no longer possible.
-    pub(super) async fn choose_peer(&self, exchange: &mut Exchange) -> Result<Box<HttpPeer>> {
+    pub(super) async fn choose_peer(
+        &self,
+        session: &mut Session,
+        exchange: &mut Exchange,
+    ) -> Result<Box<HttpPeer>> {
+        exchange.begin_anew(session).await?;
         for _ in 0..MAX_DECISIONS {
             let backend = self.decide(exchange).map_err(|refused| exchange.refuse(refused))?;
-            let Some(slot) = exchange.slot(backend) else { continue };
+            let Slotted::Ready(lease) = self.slot(session, exchange, backend).await? else { continue };
+            let Some(slot) = exchange.place(backend, lease) else { continue };
             let body = exchange.forwarded(backend);
             let peer = slot.peer().clone();
             exchange.attempts += 1;
@@ -55,7 +65,7 @@ impl Gateway {
             return Err(again("the gate closed while the connection was made"));
         }
         if let (Some(backend), Some(arrival)) = (exchange.asked_backend(), &exchange.arrival) {
-            arrival.control.cut_at(Instant::now() + backend.timeouts.first_byte, Cut::FirstByte);
+            arrival.control.expect_within(backend.timeouts.first_byte, Cut::FirstByte);
         }
         Ok(())
     }
@@ -67,10 +77,29 @@ impl Exchange {
         self.live.policy.backends.get(self.attempt.as_ref()?.backend.0)
     }
 
-    fn slot(&self, backend: BackendId) -> Option<Slot> {
+    fn place(&self, backend: BackendId, lease: Option<Held>) -> Option<Slot> {
         let forced = self.decision.as_ref().is_some_and(|decision| decision.forced);
-        let works = self.endpoint.is_some_and(crate::openai::Endpoint::generates);
-        self.live.slot(backend, forced, works, &self.tried)
+        let control = self.arrival.as_ref().map(|arrival| Arc::clone(&arrival.control))?;
+        self.live.slot(backend, forced, &self.tried, lease, Box::new(move || control.cut(Cut::Gate)))
+    }
+
+    /// Forgets the answer of an attempt that failed, of which only a head has come.
+    pub async fn begin_anew(&mut self, session: &mut Session) -> Result<()> {
+        if let Some(arrival) = &self.arrival {
+            arrival.control.clear();
+        }
+        if self.relay.status.is_some() && !self.relay.released {
+            rewind(session.as_downstream_mut()).await?;
+        }
+        self.relay = Relay::default();
+        Ok(())
+    }
+
+    /// The card is free for the next; the place at the peer is kept until the exchange is over.
+    pub fn end_lease(&mut self) {
+        if let Some(attempt) = &mut self.attempt {
+            attempt.slot.end_lease();
+        }
     }
 
     /// Whether the gate that the attempt passed would let it pass now.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tokio::sync::watch;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval, sleep_until};
 
 use super::fetch::Fetcher;
 use crate::fleet::{LiveGate, Settled};
@@ -25,18 +25,18 @@ impl Watcher {
         Self { gate, configured, metrics, fetcher: Fetcher::new() }
     }
 
-    /// Polls until the process stops. A gate without a mode endpoint is pushed only.
+    /// Polls until the process stops, and cuts what has not drained in time. A gate without a mode
+    /// endpoint is pushed only.
     pub async fn run(&self, mut stopping: watch::Receiver<bool>) {
-        if self.configured.mode_url.is_none() {
-            return;
-        }
         let mut ticks = interval(self.configured.poll_interval);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         ticks.tick().await; // the first poll was made before anybody was served
         loop {
+            let cut_due = self.gate.cut_overdue(&self.configured);
             tokio::select! {
                 _ = ticks.tick() => self.poll().await,
                 () = self.gate.poll_now.notified() => self.poll().await,
+                () = until(cut_due) => {}
                 _ = async { stopping.wait_for(|stopping| *stopping).await.is_ok() } => return,
             }
         }
@@ -55,6 +55,14 @@ impl Watcher {
         self.metrics.polled(&self.gate.name, word(&heard));
         settled(&self.gate, &self.metrics, self.gate.poll_answered(token, heard));
         settled(&self.gate, &self.metrics, self.gate.settle());
+    }
+}
+
+/// Never, where there is nothing to wait for.
+async fn until(due: Option<std::time::Instant>) {
+    match due {
+        Some(due) => sleep_until(due.into()).await,
+        None => std::future::pending().await,
     }
 }
 

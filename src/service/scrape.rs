@@ -12,7 +12,8 @@ pub fn read(live: &Live, buffered: usize, metrics: &Metrics) {
         }
     }
     for gpu in &live.gpus {
-        metrics.set_gpu(&gpu.name, gpu.in_flight(), 0);
+        let load = gpu.load();
+        metrics.set_gpu(&gpu.name, load.in_flight, load.queued);
     }
     for gate in &live.gates {
         metrics.set_gate(&gate.name, gate.view().state);

@@ -40,12 +40,12 @@ fn gates(live: &Live) -> Map<String, Value> {
 }
 
 fn gpus(live: &Live) -> Map<String, Value> {
-    let both = live.gpus.iter().zip(&live.policy.gpus);
-    let show = |(gpu, configured): (&std::sync::Arc<crate::fleet::LiveGpu>, &crate::policy::Gpu)| {
-        let shown = json!({"in_flight": gpu.in_flight(), "limit": configured.max_in_flight, "queued": 0});
+    let show = |gpu: &std::sync::Arc<crate::fleet::LiveGpu>| {
+        let load = gpu.load();
+        let shown = json!({"in_flight": load.in_flight, "limit": load.limit, "queued": load.queued});
         (gpu.name.clone(), shown)
     };
-    both.map(show).collect()
+    live.gpus.iter().map(show).collect()
 }
 
 fn backend(backend: &LiveBackend) -> Value {

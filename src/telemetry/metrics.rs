@@ -29,6 +29,7 @@ pub struct Metrics {
     in_flight: IntGaugeVec,
     gpu_in_flight: IntGaugeVec,
     queue_depth: IntGaugeVec,
+    queue_wait: HistogramVec,
     gate_state: IntGaugeVec,
     gate_polls: IntCounterVec,
     gate_transitions: IntCounterVec,
@@ -59,8 +60,10 @@ pub struct Finished<'e> {
     pub total: Duration,
     /// From the first byte in to the first byte of the answer's body.
     pub first_byte: Option<Duration>,
-    /// From the last byte in to the first attempt.
+    /// From the last byte in to the first attempt, waiting left out.
     pub overhead: Option<Duration>,
+    /// Time spent in queues.
+    pub queued: Duration,
     /// Estimated prompt tokens.
     pub estimate: Option<u64>,
     /// What the backend reported.
@@ -116,6 +119,12 @@ impl Metrics {
                 "sluice_queue_depth",
                 "Exchanges that wait for a slot on a card.",
                 &["gpu"],
+            )?,
+            queue_wait: make.seconds(
+                "sluice_queue_wait_seconds",
+                "Time spent waiting for a slot on a card.",
+                &["gpu"],
+                &LONG,
             )?,
             gate_state: make.gauges(
                 "sluice_gate_state",
@@ -195,6 +204,11 @@ impl Metrics {
         self.failovers.with_label_values(&[from, to, reason.as_str()]).inc();
     }
 
+    /// An exchange has waited so long for a card.
+    pub fn queued(&self, gpu: &str, time: Duration) {
+        self.queue_wait.with_label_values(&[gpu]).observe(time.as_secs_f64());
+    }
+
     /// A mode endpoint was asked; `result` is a word of a closed list.
     pub fn polled(&self, gate: &str, result: &'static str) {
         self.gate_polls.with_label_values(&[gate, result]).inc();
@@ -253,6 +267,7 @@ impl Finished<'_> {
         record.insert("status".into(), self.status.into());
         record.insert("attempts".into(), self.attempts.into());
         record.insert("aborted".into(), self.aborted.into());
+        record.insert("queued".into(), json!(milliseconds(self.queued)));
         record.insert("first_byte".into(), json!(self.first_byte.map(milliseconds)));
         record.insert("total".into(), json!(milliseconds(self.total)));
         let tokens = self.usage.map(|usage| json!({"prompt": usage.prompt, "completion": usage.completion}));

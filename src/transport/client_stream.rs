@@ -1,8 +1,9 @@
 //! The client's connection as Pingora sees it during one exchange.
 //!
 //! Reading gives the prepared head and then nothing: bytes that come early are kept aside for the
-//! next request, the end of the connection and a cut come through. Writing is buffered, and a client
-//! that takes nothing for `write_timeout` is cut.
+//! next request, the end of the connection and a cut come through. Writing is buffered; the head of an
+//! answer can be held back until its body begins, and a client that takes nothing for `write_timeout`
+//! is cut.
 
 use std::fmt;
 use std::io;
@@ -13,7 +14,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use pingora_core::protocols::raw_connect::ProxyDigest;
 use pingora_core::protocols::{
     GetProxyDigest, GetSocketDigest, GetTimingDigest, Peek, Shutdown, SocketDigest, Ssl, TimingDigest,
@@ -23,15 +24,20 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, BufWriter, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep};
 
-use super::Control;
+use super::{Control, Cut};
 
 /// One exchange's view of a client connection.
 pub struct ClientStream {
     /// `None` only after it was handed on.
     tcp: Option<BufWriter<TcpStream>>,
     digest: Arc<SocketDigest>,
+    /// The head that Pingora reads, and how much of it was read.
     head: Bytes,
+    read: usize,
+    /// Bytes of the next request.
     early: BytesMut,
+    /// The answer's head, while it is held back.
+    held: BytesMut,
     control: Arc<Control>,
     deadline: Alarm,
     stall: Alarm,
@@ -48,17 +54,25 @@ impl ClientStream {
         control: Arc<Control>,
         write_timeout: Duration,
     ) -> Self {
-        let tcp = Some(BufWriter::with_capacity(WRITE_BUFFER, tcp));
         Self {
-            tcp,
+            tcp: Some(BufWriter::with_capacity(WRITE_BUFFER, tcp)),
             digest,
             head,
+            read: 0,
             early,
+            held: BytesMut::new(),
             control,
             deadline: Alarm::default(),
             stall: Alarm::default(),
             write_timeout,
         }
+    }
+
+    /// The same exchange from its beginning: the head is read again, what was held back is forgotten.
+    pub(super) fn rewound(mut self) -> Self {
+        self.read = 0;
+        self.held.clear();
+        self
     }
 
     /// The connection and the early bytes, for the next request.
@@ -86,8 +100,7 @@ impl ClientStream {
 
     fn poll_cut(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
         loop {
-            let cut = self.control.poll(Instant::now(), cx);
-            match cut.map_err(|cut| io::Error::other(format!("cut: {cut:?}")))? {
+            match self.control.poll(Instant::now(), cx).map_err(cut_error)? {
                 None => return Ok(()),
                 Some(deadline) if self.deadline.poll_until(deadline, cx).is_pending() => return Ok(()),
                 Some(_) => {}
@@ -95,19 +108,44 @@ impl ClientStream {
         }
     }
 
-    /// Turns a write that has waited too long into an error.
+    /// Lets go what was held back.
+    fn poll_held(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !self.held.is_empty() {
+            let Some(tcp) = self.tcp.as_mut() else { return Poll::Ready(Err(gone())) };
+            let written = ready!(Pin::new(tcp).poll_write(cx, &self.held))?;
+            self.held.advance(written);
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Turns a write that has waited too long, or that is cut while it waits, into an error. Only then:
+    /// a write that has begun must end, or the framing would break.
     fn poll_stall<T>(&mut self, outcome: Poll<io::Result<T>>, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
         if outcome.is_ready() {
-            self.stall.stop();
+            if self.stall.stop() {
+                self.control.restart_patience();
+            }
             return outcome;
         }
-        ready!(self.stall.poll_for(self.write_timeout, cx));
-        Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the client takes nothing")))
+        if self.stall.poll_for(self.write_timeout, cx).is_ready() {
+            return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the client takes nothing")));
+        }
+        self.control.restart_patience();
+        self.control.poll(Instant::now(), cx).map_err(cut_error)?;
+        Poll::Pending
     }
 
     fn writer(&mut self) -> io::Result<Pin<&mut BufWriter<TcpStream>>> {
-        self.tcp.as_mut().map(Pin::new).ok_or_else(|| io::ErrorKind::NotConnected.into())
+        self.tcp.as_mut().map(Pin::new).ok_or_else(gone)
     }
+}
+
+fn cut_error(cut: Cut) -> io::Error {
+    io::Error::other(format!("cut: {cut:?}"))
+}
+
+fn gone() -> io::Error {
+    io::ErrorKind::NotConnected.into()
 }
 
 impl AsyncRead for ClientStream {
@@ -116,9 +154,10 @@ impl AsyncRead for ClientStream {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if !self.head.is_empty() {
-            let count = self.head.len().min(buf.remaining());
-            buf.put_slice(&self.head.split_to(count));
+        if let Some(left @ [_, ..]) = self.head.get(self.read..) {
+            let count = left.len().min(buf.remaining());
+            buf.put_slice(left.get(..count).unwrap_or_default());
+            self.read += count;
             return Poll::Ready(Ok(()));
         }
         self.poll_cut(cx)?;
@@ -128,12 +167,26 @@ impl AsyncRead for ClientStream {
 
 impl AsyncWrite for ClientStream {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        let outcome = self.writer()?.poll_write(cx, buf);
+        if self.control.is_holding() {
+            self.held.extend_from_slice(buf);
+            return Poll::Ready(Ok(buf.len()));
+        }
+        let outcome = match self.poll_held(cx) {
+            Poll::Ready(Ok(())) => self.writer()?.poll_write(cx, buf),
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+            Poll::Pending => Poll::Pending,
+        };
         self.poll_stall(outcome, cx)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let outcome = self.writer()?.poll_flush(cx);
+        if self.control.is_holding() {
+            return Poll::Ready(Ok(()));
+        }
+        let outcome = match self.poll_held(cx) {
+            Poll::Ready(Ok(())) => self.writer()?.poll_flush(cx),
+            other => other,
+        };
         self.poll_stall(outcome, cx)
     }
 
@@ -225,8 +278,9 @@ impl Alarm {
         self.0.get_or_insert_with(|| Box::pin(tokio::time::sleep(time))).as_mut().poll(cx)
     }
 
-    fn stop(&mut self) {
-        self.0 = None;
+    /// Whether it was running.
+    fn stop(&mut self) -> bool {
+        self.0.take().is_some()
     }
 }
 

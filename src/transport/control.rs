@@ -1,7 +1,9 @@
-//! The handle by which a running exchange is cut from outside: a deadline, a gate that closes.
+//! The handle by which a running exchange is steered from outside its stream: cut it (a deadline, a
+//! gate that closes), hold its answer's head back.
 
 use std::sync::Arc;
 use std::task::{Context, Waker};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::net::TcpStream;
@@ -16,10 +18,20 @@ pub struct Control {
 #[derive(Debug, Default)]
 struct State {
     cut: Option<Cut>,
-    deadline: Option<(Instant, Cut)>,
+    patience: Option<Patience>,
+    /// Whether what is written is kept back.
+    holding: bool,
     waker: Option<Waker>,
     /// The connection, when Pingora dropped the stream without handing it back.
     returned: Option<TcpStream>,
+}
+
+/// How long the upstream may be silent, and until when.
+#[derive(Debug, Clone, Copy)]
+struct Patience {
+    span: Duration,
+    until: Instant,
+    why: Cut,
 }
 
 /// Why an exchange was cut.
@@ -29,6 +41,8 @@ pub enum Cut {
     FirstByte,
     /// The upstream said nothing for too long, in mid answer.
     Idle,
+    /// The gate that it passed has closed, and its time to drain is over.
+    Gate,
 }
 
 impl Control {
@@ -37,20 +51,29 @@ impl Control {
         Arc::default()
     }
 
-    /// Cuts the exchange when this moment has come; takes the place of an earlier deadline.
-    pub fn cut_at(&self, deadline: Instant, why: Cut) {
+    /// Cuts the exchange now.
+    pub fn cut(&self, why: Cut) {
         let mut state = self.state.lock();
-        let sooner = state.deadline.is_none_or(|(set, _)| deadline < set);
-        state.deadline = Some((deadline, why));
+        state.cut = Some(why);
+        state.wake();
+    }
+
+    /// Cuts the exchange when the upstream is silent for so long from now; takes the place of what was
+    /// set before.
+    pub fn expect_within(&self, span: Duration, why: Cut) {
+        let mut state = self.state.lock();
+        let until = Instant::now() + span;
+        let sooner = state.patience.is_none_or(|before| until < before.until);
+        state.patience = Some(Patience { span, until, why });
         if sooner {
             state.wake();
         }
     }
 
-    /// Takes the deadline away, and a cut that has not been seen.
+    /// Takes the deadline and a cut away, and holds nothing back.
     pub fn clear(&self) {
         let mut state = self.state.lock();
-        (state.deadline, state.cut) = (None, None);
+        (state.patience, state.cut, state.holding) = (None, None, false);
     }
 
     /// Whether the exchange was cut, and why; asking takes the cut away.
@@ -58,13 +81,20 @@ impl Control {
         self.state.lock().cut.take()
     }
 
+    /// Keeps what is written from now on, or lets it go.
+    pub fn hold(&self, holding: bool) {
+        self.state.lock().holding = holding;
+    }
+
+    pub(super) fn is_holding(&self) -> bool {
+        self.state.lock().holding
+    }
+
     /// For the stream's read side: `Err` when it is to be cut now, else the deadline to sleep until.
     pub(super) fn poll(&self, now: Instant, cx: &Context<'_>) -> Result<Option<Instant>, Cut> {
         let mut state = self.state.lock();
-        if let Some((deadline, why)) = state.deadline
-            && deadline <= now
-        {
-            (state.deadline, state.cut) = (None, Some(why));
+        if let Some(patience) = state.patience.filter(|patience| patience.until <= now) {
+            (state.patience, state.cut) = (None, Some(patience.why));
         }
         if let Some(cut) = state.cut {
             return Err(cut);
@@ -73,7 +103,14 @@ impl Control {
             Some(waker) => waker.clone_from(cx.waker()),
             none => *none = Some(cx.waker().clone()),
         }
-        Ok(state.deadline.map(|(deadline, _)| deadline))
+        Ok(state.patience.map(|patience| patience.until))
+    }
+
+    /// For the stream's write side: the client held the upstream up, not the upstream itself.
+    pub(super) fn restart_patience(&self) {
+        if let Some(patience) = &mut self.state.lock().patience {
+            patience.until = Instant::now() + patience.span;
+        }
     }
 
     pub(super) fn hand_back(&self, tcp: TcpStream) {

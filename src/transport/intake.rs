@@ -137,25 +137,37 @@ impl Intake<'_> {
             Ok(_) => {}
             Err(refused) => return Some(Err(Fault::Turned(refused))),
         }
-        if head.expect_continue && self.buffer.is_empty() && !matches!(head.framing, Framing::None) {
+        let Some(announced) = self.announced(head.framing) else {
+            return Some(Err(Fault::TooLarge(self.limits.body)));
+        };
+        if head.expect_continue && self.buffer.is_empty() {
             self.tcp.write_all(b"HTTP/1.1 100 Continue\r\n\r\n").await.ok()?;
         }
         let limit = self.limits.body_read;
         let deadline = Instant::now() + limit;
         let read = async {
-            match head.framing {
-                Framing::None => Some(Ok(Bytes::new())),
-                Framing::Length(length) => self.known_length(length, held).await,
-                Framing::Chunked => self.chunked(held).await,
+            match announced {
+                Announced::Length(0) => Some(Ok(Bytes::new())),
+                Announced::Length(length) => self.known_length(length, held).await,
+                Announced::Chunks => self.chunked(held).await,
             }
         };
         timeout_at(deadline, read).await.unwrap_or(Some(Err(Fault::Timeout(limit))))
     }
 
-    async fn known_length(&mut self, length: u64, held: &mut Held) -> Option<Result<Bytes, Fault>> {
-        let Some(length) = usize::try_from(length).ok().filter(|length| *length <= self.limits.body) else {
-            return Some(Err(Fault::TooLarge(self.limits.body)));
-        };
+    /// What is to come; `None` when that is more than is taken.
+    fn announced(&self, framing: Framing) -> Option<Announced> {
+        match framing {
+            Framing::None => Some(Announced::Length(0)),
+            Framing::Length(length) => usize::try_from(length)
+                .ok()
+                .filter(|length| *length <= self.limits.body)
+                .map(Announced::Length),
+            Framing::Chunked => Some(Announced::Chunks),
+        }
+    }
+
+    async fn known_length(&mut self, length: usize, held: &mut Held) -> Option<Result<Bytes, Fault>> {
         let mut body = BytesMut::with_capacity(length.min(FIRST_CAPACITY));
         let there = self.buffer.split_to(self.buffer.len().min(length));
         body.extend_from_slice(&there);
@@ -197,6 +209,13 @@ impl Intake<'_> {
             }
         }
     }
+}
+
+/// How much of a body is to come.
+#[derive(Clone, Copy)]
+enum Announced {
+    Length(usize),
+    Chunks,
 }
 
 /// What Pingora is given where the real head cannot be trusted; the fault decides the answer.

@@ -15,9 +15,11 @@ mod client_stream;
 mod connection;
 mod control;
 mod intake;
+mod rewind;
 
 pub use admission::{Admission, Held};
 pub use client_stream::ClientStream;
 pub use connection::{Door, Limits};
 pub use control::{Control, Cut};
 pub use intake::{Arrival, Fault, Gatekeeper};
+pub use rewind::rewind;
