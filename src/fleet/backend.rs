@@ -1,5 +1,6 @@
 //! A backend's peers as they are now: healthy or not, exchanges in flight.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -55,10 +56,25 @@ impl LiveBackend {
         self.peers.iter().filter(|peer| peer.is_healthy()).filter(untried).min_by_key(|peer| peer.in_flight())
     }
 
+    /// The healthy peer that a conversation keeps, none of those already tried. By rendezvous hashing
+    /// (Thaler and Ravishankar, 1996): a peer that comes or goes moves only its own share.
+    pub fn by_conversation(&self, key: &[u8], tried: &[Arc<LivePeer>]) -> Option<&Arc<LivePeer>> {
+        let untried = |peer: &&Arc<LivePeer>| !tried.iter().any(|other| Arc::ptr_eq(other, peer));
+        let usable = self.peers.iter().filter(|peer| peer.is_healthy()).filter(untried);
+        usable.max_by_key(|peer| weight(key, &peer.address))
+    }
+
     /// Exchanges in flight at all peers.
     pub fn in_flight(&self) -> usize {
         self.peers.iter().map(|peer| peer.in_flight()).sum()
     }
+}
+
+/// The same in every process and every run: two instances send a conversation to the same peer.
+fn weight(key: &[u8], address: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (key, address).hash(&mut hasher);
+    hasher.finish()
 }
 
 impl LivePeer {
@@ -98,5 +114,41 @@ impl LivePeer {
 
     pub(super) fn leave(&self) {
         self.in_flight.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::sample;
+
+    fn backend(peers: &[&str]) -> Arc<LiveBackend> {
+        let peers = peers.iter().map(ToString::to_string).collect();
+        LiveBackend::new(&Backend { peers, ..sample::backend("b", "m", None) }, None, &News::new())
+    }
+
+    #[test]
+    fn a_conversation_keeps_its_peer_and_a_peer_that_goes_moves_only_its_share() {
+        let (three, two) = (backend(&["a:1", "b:1", "c:1"]), backend(&["a:1", "b:1"]));
+        let mut share = 0;
+        for number in 0..600_u32 {
+            let key = number.to_be_bytes();
+            let before = &three.by_conversation(&key, &[]).unwrap().address;
+            assert_eq!(before, &three.by_conversation(&key, &[]).unwrap().address);
+            let after = &two.by_conversation(&key, &[]).unwrap().address;
+            assert!(before == "c:1" || before == after, "{number} moved from {before} to {after}");
+            share += u32::from(before == "c:1");
+        }
+        assert!((100..300).contains(&share), "a third, more or less, had the third peer: {share}");
+    }
+
+    #[test]
+    fn the_idlest_peer_is_chosen_and_never_one_already_tried() {
+        let backend = backend(&["a:1", "b:1"]);
+        let [first, second] = backend.peers.as_slice() else { panic!("two peers") };
+        first.enter();
+        assert!(Arc::ptr_eq(backend.least_in_flight(&[]).unwrap(), second));
+        assert!(Arc::ptr_eq(backend.least_in_flight(&[Arc::clone(second)]).unwrap(), first));
+        assert!(backend.least_in_flight(&backend.peers).is_none());
     }
 }

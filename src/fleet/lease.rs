@@ -120,9 +120,8 @@ impl Lease {
     pub fn leave(&mut self, ticket: Ticket, now: Instant) -> Vec<Ticket> {
         // First what should have happened before this, had somebody looked in time.
         let mut granted = self.settle(now);
-        if self.running.remove(&ticket).is_none() {
-            self.queue.retain(|waiter| waiter.ticket != ticket);
-        }
+        self.running.remove(&ticket);
+        self.queue.retain(|waiter| waiter.ticket != ticket);
         granted.extend(self.settle(now));
         granted
     }
@@ -201,8 +200,8 @@ impl Lease {
         if self.fits(head.claim) {
             return Some(0);
         }
-        let passes =
-            head.claim == Claim::Exclusive && self.held_since().is_none() && self.fits(Claim::Shared);
+        // Where text fits and the head does not, the head is speech.
+        let passes = self.fits(Claim::Shared) && self.held_since().is_none();
         passes.then(|| self.queue.iter().position(|waiter| waiter.claim == Claim::Shared)).flatten()
     }
 

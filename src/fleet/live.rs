@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use arc_swap::ArcSwap;
 
 use super::{Cutter, GatePass, Held, LiveBackend, LiveGate, LiveGpu, LivePeer, News, Slot};
-use crate::policy::{BackendId, Policy, Reason, View};
+use crate::policy::{BackendId, Balance, Policy, Reason, View};
 use crate::prompt::Patterns;
 use crate::wire::HeaderTests;
 
@@ -110,17 +110,21 @@ impl Live {
 
     /// A place at a peer of this backend for one attempt; `None` when its gate or all its untried
     /// peers have become unusable since the decision, which is then to be made again. `cutter` is how
-    /// the attempt is cut when its gate closes.
+    /// the attempt is cut when its gate closes; `conversation` tells conversations apart.
     pub fn slot(
         &self,
         id: BackendId,
         forced: bool,
+        conversation: &[u8],
         tried: &[Arc<LivePeer>],
         lease: Option<Held>,
         cutter: Cutter,
     ) -> Option<Slot> {
         let (backend, configured) = (self.backends.get(id.0)?, self.policy.backends.get(id.0)?);
-        let peer = backend.least_in_flight(tried)?;
+        let peer = match configured.balance {
+            Balance::LeastInFlight => backend.least_in_flight(tried)?,
+            Balance::PrefixHash => backend.by_conversation(conversation, tried)?,
+        };
         let pass = match configured.gate {
             Some(gate) => Some(self.pass(gate.0, forced, cutter)?),
             None => None,

@@ -53,10 +53,19 @@ pub struct Prompt {
     pub tags: Vec<TagId>,
     /// Patterns that match in the last user message, ascending.
     pub patterns: Vec<PatternId>,
+    /// Where the first text that a user said stands: the same in every turn of a conversation.
+    beginning: Range<usize>,
     /// Where the model's name goes.
     place: ModelPlace,
     /// Tags to strip: ascending, apart, and apart from `place`.
     removed: Vec<Range<usize>>,
+}
+
+impl Prompt {
+    /// What the conversation began with, as it stands in the body: it tells one from another.
+    pub fn beginning<'b>(&self, body: &'b [u8]) -> &'b [u8] {
+        body.get(self.beginning.clone()).unwrap_or_default()
+    }
 }
 
 /// Reads a request's body.
@@ -79,6 +88,7 @@ pub fn read(body: &[u8], endpoint: Endpoint, patterns: &Patterns) -> Result<Prom
         images: reader.images > 0,
         tags: sight.tags,
         patterns: sight.patterns,
+        beginning: reader.texts.first().map_or(0..0, |text| text.start..text.end),
         place: reader.place,
         removed: sight.removed,
     })

@@ -26,6 +26,8 @@ pub struct Exchange {
     pub began: Instant,
     /// The client's id or one of ours.
     pub request_id: String,
+    /// The client's own name for the conversation, where it gives one.
+    pub session: Option<String>,
     /// Which endpoint was asked, once that is known.
     pub endpoint: Option<Endpoint>,
     /// The client's body, as it came.
@@ -70,6 +72,7 @@ impl Exchange {
             arrival: None,
             began: Instant::now(),
             request_id: String::new(),
+            session: None,
             endpoint: None,
             body: Bytes::new(),
             prompt: None,
@@ -111,6 +114,15 @@ impl Exchange {
         self.live.policy.backends.get(id.0).map_or("", |backend| &backend.name)
     }
 
+    /// What tells this conversation from another: its name, else its beginning.
+    pub fn conversation(&self) -> &[u8] {
+        match (&self.session, &self.prompt) {
+            (Some(name), _) => name.as_bytes(),
+            (None, Some(prompt)) => prompt.beginning(&self.body),
+            (None, None) => &[],
+        }
+    }
+
     /// The header that says every gate's state: `gaming_pc=open, …`.
     fn gates(&self) -> String {
         let states =
@@ -138,6 +150,14 @@ impl Exchange {
         head.insert_header("x-sluice-attempts", self.attempts.to_string())?;
         Ok(())
     }
+}
+
+/// The conversation as the client names it.
+pub fn session_id(head: &RequestHeader) -> Option<String> {
+    let named = |name: &str| {
+        head.headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
+    };
+    named("x-session-id").or_else(|| named("x-session-affinity"))
 }
 
 /// The request's id: the client's where it is one, otherwise made.

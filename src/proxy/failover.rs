@@ -22,15 +22,7 @@ impl Gateway {
 
     /// A failed connect counts as a failed probe, and the peer is probed at once.
     pub(super) fn next_after_failed_connect(&self, exchange: &mut Exchange) -> Result<()> {
-        if let Some(attempt) = &exchange.attempt {
-            let peer = attempt.slot.peer();
-            if let Some(health) =
-                exchange.live.policy.backends.get(attempt.backend.0).and_then(|b| b.health.as_ref())
-            {
-                peer.observe(false, health);
-            }
-            peer.probe_now.notify_one();
-        }
+        exchange.count_as_failed_probe();
         self.next(exchange, Reason::ConnectFailed)
     }
 
@@ -107,6 +99,9 @@ impl Gateway {
         if client_reused && was_not_read(&error) && exchange.ask_again() {
             return again("the pooled connection was closed under the request");
         }
+        if cut.is_none() && !client_reused && exchange.relay.status.is_none() {
+            exchange.count_as_failed_probe();
+        }
         self.died(exchange, error, cut)
     }
 
@@ -131,6 +126,15 @@ impl Gateway {
 }
 
 impl Exchange {
+    /// The peer failed in traffic: that counts, and it is probed at once.
+    fn count_as_failed_probe(&self) {
+        let (Some(attempt), Some(backend)) = (&self.attempt, self.asked_backend()) else { return };
+        if let Some(health) = &backend.health {
+            attempt.slot.peer().observe(false, health);
+        }
+        attempt.slot.peer().probe_now.notify_one();
+    }
+
     /// The gate closed under an unforced exchange of which the client has seen nothing.
     fn decide_again(&mut self) -> Box<Error> {
         self.attempt = None;

@@ -4,7 +4,7 @@ use pingora_error::Result;
 use pingora_proxy::Session;
 
 use super::admit::Target;
-use super::exchange::{Exchange, request_id};
+use super::exchange::{Exchange, request_id, session_id};
 use super::{Gateway, peek, refuse};
 use crate::openai::{Endpoint, Refused};
 use crate::policy::{BackendId, Outcome};
@@ -21,7 +21,7 @@ impl Gateway {
     /// Reads the request and decides. No I/O: the body is there already.
     pub(super) fn receive(&self, session: &Session, exchange: &mut Exchange) -> Result<Received, Refused> {
         let head = session.req_header();
-        exchange.request_id = request_id(head);
+        (exchange.request_id, exchange.session) = (request_id(head), session_id(head));
         let target = Target::of(head.uri.path());
         if let Some(Target::Endpoint(endpoint)) = target {
             exchange.endpoint = Some(endpoint);

@@ -80,7 +80,8 @@ impl Exchange {
     fn place(&self, backend: BackendId, lease: Option<Held>) -> Option<Slot> {
         let forced = self.decision.as_ref().is_some_and(|decision| decision.forced);
         let control = self.arrival.as_ref().map(|arrival| Arc::clone(&arrival.control))?;
-        self.live.slot(backend, forced, &self.tried, lease, Box::new(move || control.cut(Cut::Gate)))
+        let cutter = Box::new(move || control.cut(Cut::Gate));
+        self.live.slot(backend, forced, self.conversation(), &self.tried, lease, cutter)
     }
 
     /// Forgets the answer of an attempt that failed, of which only a head has come.
@@ -126,7 +127,7 @@ impl Exchange {
     pub fn write_head(&self, head: &mut RequestHeader) -> Result<()> {
         let Some(attempt) = &self.attempt else { return Err(again("no attempt runs")) };
         let dropped: Vec<_> =
-            head.headers.keys().filter(|name| !forward::is_forwarded(name.as_str(), &[])).cloned().collect();
+            head.headers.keys().filter(|name| !forward::is_forwarded(name.as_str())).cloned().collect();
         for name in &dropped {
             head.remove_header(name);
         }

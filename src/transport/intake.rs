@@ -98,7 +98,7 @@ impl Intake<'_> {
         };
         let mut held = self.admission.hold();
         let body = self.body(&head, &raw, &mut held).await?;
-        let mut taken = self.taken(began, &wire::without_framing(&raw), body);
+        let mut taken = self.taken(began, &wire::without_framing(&raw, head.keep_alive), body);
         taken.arrival.held = held;
         Some(taken)
     }

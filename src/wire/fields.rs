@@ -16,19 +16,33 @@ pub fn field<'a>(head: &'a [u8], name: &str) -> Option<&'a [u8]> {
     fields(head).find(|(found, _)| found.eq_ignore_ascii_case(name.as_bytes())).map(|(_, value)| value)
 }
 
-/// The same head without the fields that frame a body or speak of this connection's hop: what is
-/// left is a request without a body.
-pub fn without_framing(head: &[u8]) -> Vec<u8> {
-    let mut kept = Vec::with_capacity(head.len());
-    for (index, line) in lines(head).enumerate() {
+/// The same request without a body, for a server that shall read none: without the fields that frame a
+/// body, those of this connection's hop, and those that `Connection` nominates. One `Connection` field
+/// says what all of the client's together said.
+pub fn without_framing(raw: &[u8], keep_alive: bool) -> Vec<u8> {
+    let nominated = nominated(raw);
+    let mut kept = Vec::with_capacity(raw.len() + CLOSE.len());
+    for (index, line) in lines(raw).enumerate() {
         let name = line.split(|byte| *byte == b':').next().unwrap_or_default();
-        if index == 0 || !FRAMING.iter().any(|framing| name.eq_ignore_ascii_case(framing.as_bytes())) {
+        let dropped = is_of(name, &OF_THIS_HOP) || is_of(name, &nominated);
+        if index == 0 || !dropped {
             kept.extend_from_slice(line);
             kept.extend_from_slice(b"\r\n");
         }
     }
-    kept.extend_from_slice(b"\r\n");
+    kept.extend_from_slice(if keep_alive { KEEP } else { CLOSE });
     kept
+}
+
+/// What the client's `Connection` fields name, but for what no client may take away.
+fn nominated(raw: &[u8]) -> Vec<&[u8]> {
+    let connection = fields(raw).filter(|(name, _)| name.eq_ignore_ascii_case(b"connection"));
+    let names = connection.flat_map(|(_, value)| value.split(|byte| *byte == b',')).map(<[u8]>::trim_ascii);
+    names.filter(|name| !name.is_empty() && !is_of(name, &NEVER_NOMINATED)).collect()
+}
+
+fn is_of<N: AsRef<[u8]>>(name: &[u8], names: &[N]) -> bool {
+    names.iter().any(|other| name.eq_ignore_ascii_case(other.as_ref()))
 }
 
 /// The lines before the empty one; empty lines before the request line are passed over.
@@ -45,8 +59,22 @@ fn lines(head: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-const FRAMING: [&str; 7] =
-    ["content-length", "transfer-encoding", "expect", "upgrade", "http2-settings", "te", "trailer"];
+const OF_THIS_HOP: [&str; 10] = [
+    "connection",
+    "content-length",
+    "expect",
+    "http2-settings",
+    "keep-alive",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+/// Without these a request would not be the same one.
+const NEVER_NOMINATED: [&str; 3] = ["content-type", "host", "x-request-id"];
+const KEEP: &[u8] = b"Connection: keep-alive\r\n\r\n";
+const CLOSE: &[u8] = b"Connection: close\r\n\r\n";
 
 #[cfg(test)]
 mod tests {
@@ -64,7 +92,15 @@ mod tests {
 
     #[test]
     fn what_is_left_frames_no_body() {
-        let left = without_framing(HEAD);
-        assert_eq!(left, b"POST /x?y HTTP/1.1\r\nHost: h\r\nX-A:  b c \r\n\r\n");
+        let left = without_framing(HEAD, true);
+        assert_eq!(left, b"POST /x?y HTTP/1.1\r\nHost: h\r\nX-A:  b c \r\nConnection: keep-alive\r\n\r\n");
+    }
+
+    #[test]
+    fn connection_fields_are_one_and_what_they_nominate_is_gone() {
+        let head = b"GET / HTTP/1.1\r\nHost: h\r\nConnection: keep-alive, X-Hop\r\nx-hop: 1\r\n\
+            Connection: close, HOST\r\nX-Kept: 2\r\n\r\n";
+        let left = without_framing(head, false);
+        assert_eq!(left, b"GET / HTTP/1.1\r\nHost: h\r\nX-Kept: 2\r\nConnection: close\r\n\r\n");
     }
 }

@@ -30,23 +30,15 @@ const KEPT_BACK: [&str; 22] = [
     "x-api-key",
 ];
 
-/// Whether a header goes on. `name` is lower case; `connection_tokens` are the names that the client's
-/// `Connection` lines nominate, in any case: they end here too.
-pub fn is_forwarded(name: &str, connection_tokens: &[&str]) -> bool {
-    !KEPT_BACK.contains(&name)
-        && !name.starts_with("x-sluice-")
-        && !connection_tokens.iter().any(|token| token.eq_ignore_ascii_case(name))
-}
-
-/// The names that the values of all `Connection` lines nominate.
-pub fn connection_tokens<'a>(values: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
-    let tokens = values.into_iter().flat_map(|value| value.split(','));
-    tokens.map(|token| token.trim_matches([' ', '\t'])).filter(|token| !token.is_empty()).collect()
+/// Whether a header goes on. `name` is lower case. What `Connection` nominates has gone before
+/// ([`super::without_framing`]).
+pub fn is_forwarded(name: &str) -> bool {
+    !KEPT_BACK.contains(&name) && !name.starts_with("x-sluice-")
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{KEPT_BACK, connection_tokens, is_forwarded};
+    use super::{KEPT_BACK, is_forwarded};
 
     #[test]
     fn the_request_own_headers_go_on() {
@@ -63,23 +55,15 @@ mod tests {
             "openai-organization",
             "traceparent",
         ] {
-            assert!(is_forwarded(name, &[]), "{name}");
+            assert!(is_forwarded(name), "{name}");
         }
     }
 
     #[test]
     fn hop_by_hop_credentials_and_own_headers_stay() {
         for name in KEPT_BACK.into_iter().chain(["x-sluice-backend", "x-sluice-anything"]) {
-            assert!(!is_forwarded(name, &[]), "{name}");
+            assert!(!is_forwarded(name), "{name}");
         }
-    }
-
-    #[test]
-    fn what_connection_nominates_stays() {
-        let tokens = connection_tokens(["keep-alive, X-Hop", "", " ,\tClose ,"]);
-        assert_eq!(tokens, ["keep-alive", "X-Hop", "Close"]);
-        assert!(!is_forwarded("x-hop", &tokens));
-        assert!(is_forwarded("x-hop-2", &tokens));
     }
 
     #[test]

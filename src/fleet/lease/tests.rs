@@ -112,6 +112,11 @@ fn any_steps() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(step, 0..90)
 }
 
+/// Which of so many who asked is the one that leaves: a late one, most of whom are still there.
+fn recent(who: prop::sample::Index, asked: usize) -> usize {
+    asked - 1 - who.index(asked.min(12))
+}
+
 #[test]
 fn a_card_is_as_the_policy_says() {
     let policy = sample::policy();

@@ -1,12 +1,17 @@
-//! What the integration tests are made with: a raw client, scriptable peers, a scriptable mode endpoint.
+//! What the integration tests are made with: the proxy as a process, a raw client, scriptable peers, a
+//! scriptable mode endpoint.
 
 mod answer;
 pub mod behaviour;
 pub mod client;
+pub mod gateway;
+pub mod jam;
 mod listener;
 pub mod mode;
 pub mod peer;
+pub mod process;
 pub mod request;
 mod wire;
 
 pub use answer::sha256;
+pub use wire::chunk;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 
-use super::{Asked, Claim, Lease, Step, Terms, Ticket, any_steps, any_terms};
+use super::{Asked, Claim, Lease, Step, Terms, Ticket, any_steps, any_terms, recent};
 
 /// One who asked and was not sent away; its place in the list is its number.
 struct Request {
@@ -117,7 +117,7 @@ impl Model {
             }
             Step::Ask(claim) => self.ask(claim),
             Step::Leave(who) if !self.requests.is_empty() => {
-                let number = who.index(self.requests.len());
+                let number = recent(who, self.requests.len());
                 self.requests[number].state = State::Left;
             }
             Step::Leave(_) => {}
@@ -156,6 +156,7 @@ impl Driven {
             self.now = deadline;
             let granted = self.card.tick(deadline);
             self.note(&granted);
+            assert!(self.card.next_deadline().is_none_or(|next| next > deadline), "a tick settles its time");
         }
         self.now = until;
     }
@@ -173,7 +174,7 @@ impl Driven {
             }
             Step::Leave(_) if self.admitted == 0 => return,
             Step::Leave(who) => {
-                let ticket = who.index(usize::try_from(self.admitted).unwrap()) + 1;
+                let ticket = recent(who, usize::try_from(self.admitted).unwrap()) + 1;
                 self.card.leave(Ticket(u64::try_from(ticket).unwrap()), self.now)
             }
             Step::Reload(terms) => self.card.reconfigure(terms, self.now),

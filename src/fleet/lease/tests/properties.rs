@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 
-use super::{Asked, Claim, Lease, Step, Terms, Ticket, any_steps, any_terms};
+use super::{Asked, Claim, Lease, Step, Terms, Ticket, any_steps, any_terms, recent};
 
 /// One that waits.
 struct Waiting {
@@ -119,7 +119,7 @@ impl Watched {
             Step::Wait(millis) => self.wait(millis),
             Step::Ask(claim) => self.ask(claim),
             Step::Leave(_) if self.admitted.is_empty() => {}
-            Step::Leave(who) => self.leave(self.admitted[who.index(self.admitted.len())]),
+            Step::Leave(who) => self.leave(self.admitted[recent(who, self.admitted.len())]),
             Step::Reload(terms) => {
                 let granted = self.card.reconfigure(terms, self.now);
                 self.terms = terms;

@@ -1,0 +1,27 @@
+//! The integration tests: the real proxy as a process on free ports, between a raw client and scripted peers.
+//!
+//! One binary, so that it is linked once. A test belongs to the module that names the behaviour it proves.
+#![cfg(test)]
+
+/// Every body arrives whole: sizes, framings, retries, pipelining, deadlines, limits.
+mod bodies;
+/// The command line: help, usage errors, `check`, `explain` against live traffic, `schema`.
+mod cli;
+/// `sluice demo` from its banner to its last line.
+mod demo;
+/// A candidate that fails: the next one, each at most once, and what the client sees of it.
+mod failover;
+/// The gaming PC's mode: who may pass, when it is unknown, pushes, a gate that closes meanwhile.
+mod gates;
+/// Requests as raw bytes: which are refused, and what of the others the upstream receives.
+mod heads;
+/// Probes: how a peer is found to be down, and up again.
+mod health;
+/// Status, code and shape of every error that sluice makes.
+mod refusals;
+/// The files in `conf/`, booted as they are.
+mod shipped;
+/// Streams: each event when it comes, byte for byte, and clients that leave.
+mod streaming;
+/// What all of them are made with.
+mod support;

@@ -1,0 +1,259 @@
+//! The real proxy as a process on free ports, in front of scripted peers and a scripted mode endpoint.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::client::{self, Client, Response, eventually};
+use super::mode::ModeEndpoint;
+use super::peer::Peer;
+use super::process::Process;
+
+/// What does not happen for so long fails the test.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// The path that most tests ask.
+pub const CHAT: &str = "/v1/chat/completions";
+
+/// Everything behind the proxy.
+pub struct House {
+    /// Serves `qwen3-coder-7b`.
+    pub small: Peer,
+    /// Serves `qwen3-coder-14b`, behind the gate `gaming_pc`.
+    pub big: Peer,
+    /// Speaks.
+    pub tts: Peer,
+    /// Says whether somebody plays.
+    pub mode: ModeEndpoint,
+}
+
+/// A running proxy and its house.
+pub struct Gateway {
+    /// Everything behind it.
+    pub house: House,
+    /// Where clients ask.
+    pub proxy: SocketAddr,
+    /// Where operators ask.
+    pub admin: SocketAddr,
+    process: Process,
+    folder: TempDir,
+}
+
+/// The two files, before they are written.
+pub struct Setup {
+    /// `sluice.yaml`
+    pub settings: Value,
+    /// `policy.yaml`
+    pub policy: Value,
+}
+
+impl House {
+    /// All up, mode NORMAL.
+    pub fn build() -> Self {
+        Self { small: Peer::start(), big: Peer::start(), tts: Peer::start(), mode: ModeEndpoint::start() }
+    }
+
+    /// All requests that the peers received, probes left out.
+    pub fn requests(&self) -> usize {
+        [&self.small, &self.big, &self.tts].iter().map(|peer| peer.requests().len()).sum()
+    }
+
+    /// Opens it: a proxy in front, configured as usual but for `change`.
+    pub fn open(self, change: impl FnOnce(&mut Setup)) -> Gateway {
+        let mut setup = Setup::of(&self);
+        change(&mut setup);
+        Gateway::run(self, &setup)
+    }
+}
+
+impl Setup {
+    fn of(house: &House) -> Self {
+        let health = json!({"interval": "100ms", "timeout": "1s", "unhealthy_after": 2, "healthy_after": 1});
+        let gate = json!({
+            "mode_url": house.mode.url(), "poll_interval": "100ms", "poll_timeout": "500ms", "stale_after": "2s",
+        });
+        let backends = json!({
+            "small": {
+                "peers": [house.small.addr().to_string()], "model": "qwen3-coder-7b", "context_window": 16384,
+                "health": health,
+            },
+            "big": {
+                "peers": [house.big.addr().to_string()], "model": "qwen3-coder-14b", "context_window": 32768,
+                "health": health, "gate": "gaming_pc", "fail_soft": ["small"],
+            },
+            "tts": {
+                "peers": [house.tts.addr().to_string()], "model": "chatterbox-turbo", "kind": "speech",
+                "health": health,
+            },
+        });
+        let models = json!({
+            "auto": {}, "big": {}, "small": {"backend": "small"}, "qwen3-coder-7b": {"backend": "small"},
+            "qwen3-coder-14b": {"backend": "big"}, "tts-1": {"backend": "tts"},
+        });
+        let settings = json!({
+            "version": 1, "listen": {"proxy": "127.0.0.1:0", "admin": "127.0.0.1:0"}, "policy": "policy.yaml",
+            "limits": {}, "shutdown_grace": "2s",
+        });
+        let policy = json!({
+            "version": 1, "gates": {"gaming_pc": gate}, "backends": backends, "models": models,
+            "prompt": {"tags": {"force_big": r"(?i)#force_big\b"}}, "rules": rules(),
+        });
+        Self { settings, policy }
+    }
+
+    /// A key of `limits`.
+    pub fn limit(&mut self, key: &str, value: &str) {
+        self.settings["limits"][key] = json!(value);
+    }
+
+    /// One backend's map.
+    pub fn backend(&mut self, name: &str) -> &mut Value {
+        &mut self.policy["backends"][name]
+    }
+
+    /// The gate's map.
+    pub fn gate(&mut self) -> &mut Value {
+        &mut self.policy["gates"]["gaming_pc"]
+    }
+
+    /// No backend is taken for unhealthy, whatever happens to it: only the first probe is made.
+    pub fn never_unhealthy(&mut self) {
+        for name in ["small", "big", "tts"] {
+            self.backend(name)["health"] =
+                json!({"interval": "1h", "timeout": "1s", "unhealthy_after": 100, "healthy_after": 1});
+        }
+    }
+
+    /// Bodies of any length fit every backend.
+    pub fn no_windows(&mut self) {
+        for name in ["small", "big"] {
+            self.backend(name).as_object_mut().expect("a map").remove("context_window");
+        }
+    }
+}
+
+/// The rules of the contract's example.
+fn rules() -> Value {
+    let forced = json!([
+        {"header": {"name": "X-Force-Big", "is": true}}, {"model": ["big"]}, {"tag": ["force_big"]},
+    ]);
+    json!([
+        {"name": "force-big", "when": {"any": forced}, "route": "big", "override_gate": true},
+        {"name": "gaming", "when": {"gate": {"gaming_pc": ["closed", "unknown"]}}, "route": "small"},
+        {"name": "heavy-by-tokens", "when": {"tokens": {"at_least": 2000}}, "route": "big"},
+        {"name": "heavy-by-pattern", "when": {"prompt_matches": [r"(?i)\brefactor\b"]}, "route": "big"},
+        {"name": "default", "route": "small"},
+    ])
+}
+
+impl Gateway {
+    /// The usual house with the usual configuration.
+    pub fn start() -> Self {
+        Self::with(|_| {})
+    }
+
+    /// The usual house; its configuration is changed first.
+    pub fn with(change: impl FnOnce(&mut Setup)) -> Self {
+        House::build().open(change)
+    }
+
+    fn run(house: House, setup: &Setup) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        for (name, value) in [("sluice.yaml", &setup.settings), ("policy.yaml", &setup.policy)] {
+            let text = serde_yaml::to_string(value).expect("YAML");
+            std::fs::write(folder.path().join(name), text).expect("a file");
+        }
+        let config = folder.path().join("sluice.yaml");
+        let process = Process::start(&["serve".as_ref(), "--config".as_ref(), config.as_os_str()]);
+        process.wait_line("ready");
+        let (proxy, admin) =
+            (address(&process, "proxy listening on"), address(&process, "admin listening on"));
+        Self { house, proxy, admin, process, folder }
+    }
+
+    /// `sluice.yaml`, for the commands that take `--config`.
+    pub fn config(&self) -> PathBuf {
+        self.folder.path().join("sluice.yaml")
+    }
+
+    /// A connection to the proxy.
+    pub fn client(&self) -> Client {
+        Client::connect(self.proxy)
+    }
+
+    /// A POST of JSON to the proxy, on a connection of its own.
+    pub fn post(&self, path: &str, body: &Value) -> Response {
+        client::post(self.proxy, path, &[], body)
+    }
+
+    /// A chat whose last user message is `said`, with `model`.
+    pub fn chat(&self, model: &str, said: &str) -> Response {
+        self.post(CHAT, &chat(model, said))
+    }
+
+    /// A GET from the proxy, on a connection of its own.
+    pub fn get(&self, path: &str) -> Response {
+        client::get(self.proxy, path)
+    }
+
+    /// `GET /status`
+    pub fn status(&self) -> Value {
+        client::get(self.admin, "/status").json()
+    }
+
+    /// `PUT /gates/gaming_pc`
+    pub fn push(&self, body: &Value) -> Response {
+        let body = body.to_string();
+        let length = body.len().to_string();
+        let mut client = Client::connect(self.admin);
+        let fields = [("Content-Type", "application/json"), ("Content-Length", length.as_str())];
+        client.send_head("PUT", "/gates/gaming_pc", &fields).send(body.as_bytes());
+        client.response()
+    }
+
+    /// Waits until `GET /status` has this at a JSON pointer.
+    ///
+    /// # Panics
+    /// When it never has.
+    pub fn wait_status(&self, pointer: &str, wanted: &Value) {
+        let came = eventually(PATIENCE, || self.status().pointer(pointer) == Some(wanted));
+        assert!(came, "{pointer} = {wanted} awaited: {:#}", self.status());
+    }
+
+    /// Waits for the gate's state.
+    pub fn wait_gate(&self, state: &str) {
+        self.wait_status("/gates/gaming_pc/state", &json!(state));
+    }
+
+    /// Waits until a backend is (not) available.
+    pub fn wait_backend(&self, name: &str, available: bool) {
+        self.wait_status(&format!("/backends/{name}/available"), &json!(available));
+    }
+
+    /// What it logged so far.
+    pub fn log(&self) -> String {
+        self.process.lines().join("\n")
+    }
+
+    /// The process itself.
+    pub const fn process(&self) -> &Process {
+        &self.process
+    }
+}
+
+/// A chat's body with one user message.
+pub fn chat(model: &str, said: &str) -> Value {
+    json!({"model": model, "messages": [{"role": "user", "content": said}]})
+}
+
+/// The address at the end of a line such as `… proxy listening on http://127.0.0.1:4711`.
+///
+/// # Panics
+/// When there is none.
+pub fn address(process: &Process, line: &str) -> SocketAddr {
+    let line = process.wait_line(line);
+    let address = line.rsplit_once("http://").expect("a URL").1;
+    address.trim().parse().unwrap_or_else(|error| panic!("{line}: {error}"))
+}
