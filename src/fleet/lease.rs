@@ -19,18 +19,16 @@
 //! Neither can starve the other without an end. Text that finds a slot free is held up for less than
 //! `exclusive_wait`, however much speech waits before it and whoever of it gives up (rule 3). Speech goes
 //! before all text that comes after it, for one hold; under text that never leaves the card empty even then,
-//! it waits until its caller's `queue_timeout`: a voice that comes minutes late is of no use, and a chat is.
+//! it waits until its caller's `queue_timeout`: a voice minutes late is of no use, a chat is.
 //! How long one may wait at all is its caller's business, which lets a ticket [`leave`](Lease::leave).
+
+mod hold;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use self::hold::Hold;
 use crate::policy::{BackendId, Gpu};
-
-mod hold;
-#[cfg(test)]
-mod tests;
 
 /// What the operator says about a card.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -221,3 +219,6 @@ impl Lease {
 fn whole(number: u32) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX)
 }
+
+#[cfg(test)]
+mod tests;

@@ -96,7 +96,7 @@ impl Gateway {
         if error.esource != ErrorSource::Upstream || exchange.relay.released {
             return error;
         }
-        if client_reused && was_not_read(&error) && exchange.ask_again() {
+        if client_reused && exchange.relay.status.is_none() && was_closed(&error) && exchange.ask_again() {
             return again("the pooled connection was closed under the request");
         }
         if cut.is_none() && !client_reused && exchange.relay.status.is_none() {
@@ -141,7 +141,7 @@ impl Exchange {
         again("the gate closed before the answer began")
     }
 
-    /// Allows the same peer once more: its pooled connection was closed before it read the request.
+    /// Allows the same peer once more, on a fresh connection: its pooled one was closed under the request.
     fn ask_again(&mut self) -> bool {
         let first = !std::mem::replace(&mut self.stale, true);
         if first {
@@ -151,9 +151,9 @@ impl Exchange {
     }
 }
 
-/// Whether the error says that the server never read the request: a reset, or a failed write.
-fn was_not_read(error: &Error) -> bool {
-    matches!(error.etype(), ErrorType::WriteError | ErrorType::ReadError)
+/// Whether the connection was closed under the request: a reset, a failed write, or its end.
+fn was_closed(error: &Error) -> bool {
+    matches!(error.etype(), ErrorType::WriteError | ErrorType::ReadError | ErrorType::ConnectionClosed)
 }
 
 /// A request under which so many backends have died is sent to no other: it may be what kills them.

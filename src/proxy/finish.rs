@@ -63,9 +63,7 @@ impl Exchange {
     fn record(&self, finished: &Finished<'_>) -> Option<serde_json::Value> {
         let (facts, decision) = (self.facts.as_ref()?, self.decision.as_ref()?);
         let policy = &self.live.policy;
-        let refusal = self.refused.as_ref().map(|refused| {
-            serde_json::json!({"status": refused.status, "code": refused.code, "message": refused.message})
-        });
+        let refusal = self.refused.as_ref().map(record::refusal);
         let mut record =
             record::decision(policy, facts, &self.live.view(&self.excluded), decision, None, refusal);
         finished.add_to(&mut record, &self.request_id);

@@ -13,6 +13,7 @@
 
 mod admit;
 mod exchange;
+pub mod explain;
 mod failover;
 mod finish;
 mod lease;
@@ -36,8 +37,6 @@ use pingora_proxy::{FailToProxy, ProxyHttp, Session};
 use tokio::sync::watch;
 
 pub use admit::Reception;
-pub use peek::{Unread, facts};
-pub use refuse::{refused, unread};
 
 use crate::fleet::Fleet;
 use crate::telemetry::{Journal, Metrics};

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -51,7 +52,7 @@ impl Gateway {
             exchange.asked.get_or_insert_with(Instant::now);
             let Some(configured) = exchange.asked_backend() else { break };
             match resolve(&peer, configured.timeouts.connect).await {
-                Some(address) => return Ok(Box::new(peer_of(address, configured))),
+                Some(address) => return Ok(Box::new(peer_of(address, configured, exchange.stale))),
                 None => self.next_after_failed_connect(exchange)?,
             }
         }
@@ -153,11 +154,17 @@ pub fn again(why: &'static str) -> Box<Error> {
     error
 }
 
-fn peer_of(address: SocketAddr, backend: &Backend) -> HttpPeer {
+/// `fresh`: over a connection of its own, whatever is pooled.
+fn peer_of(address: SocketAddr, backend: &Backend, fresh: bool) -> HttpPeer {
     let mut peer = HttpPeer::new(address, false, String::new());
     peer.options.connection_timeout = Some(backend.timeouts.connect);
     peer.options.total_connection_timeout = Some(backend.timeouts.connect);
     peer.options.idle_timeout = Some(POOLED_IDLE);
+    if fresh {
+        // A group that no pooled connection belongs to, and none will: it is closed after its use.
+        peer.group_key = FRESH.fetch_add(1, Ordering::Relaxed);
+        peer.options.idle_timeout = Some(Duration::from_millis(1));
+    }
     peer.options.http_upstream_request_policy = HttpUpstreamRequestPolicy::deny_upgrades();
     peer
 }
@@ -170,6 +177,8 @@ async fn resolve(peer: &LivePeer, limit: Duration) -> Option<SocketAddr> {
     }
 }
 
+/// Groups of one connection each; 0 is everybody's.
+static FRESH: AtomicU64 = AtomicU64::new(1);
 /// Below uvicorn's keep-alive of 5 s: a pooled connection is given up before the server closes it.
 const POOLED_IDLE: Duration = Duration::from_secs(4);
 /// Decisions for one attempt: each time a gate or a peer changed between deciding and entering.

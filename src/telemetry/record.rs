@@ -6,6 +6,7 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::openai::Refused;
 use crate::policy::{
     BackendId, Decision, Facts, Feature, GateId, HeaderTestId, Outcome, PatternId, Policy, Reason, RuleTrace,
     View,
@@ -41,6 +42,11 @@ pub fn decision(
     record.insert("candidates".into(), candidates_of(policy, decision));
     record.insert("refusal".into(), refusal.unwrap_or(Value::Null));
     record.into()
+}
+
+/// A refusal as the contract shows it.
+pub fn refusal(refused: &Refused) -> Value {
+    json!({"status": refused.status, "code": refused.code, "message": refused.message})
 }
 
 fn facts_of(policy: &Policy, facts: &Facts, view: &View) -> Value {

@@ -20,7 +20,7 @@ use pingora_core::protocols::{
     GetProxyDigest, GetSocketDigest, GetTimingDigest, Peek, Shutdown, SocketDigest, Ssl, TimingDigest,
     UniqueID, UniqueIDType,
 };
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, BufWriter, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, BufWriter, Interest, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep};
 
@@ -41,6 +41,7 @@ pub struct ClientStream {
     control: Arc<Control>,
     deadline: Alarm,
     stall: Alarm,
+    glance: Alarm,
     write_timeout: Duration,
 }
 
@@ -64,6 +65,7 @@ impl ClientStream {
             control,
             deadline: Alarm::default(),
             stall: Alarm::default(),
+            glance: Alarm::default(),
             write_timeout,
         }
     }
@@ -86,7 +88,12 @@ impl ClientStream {
         let Some(tcp) = self.tcp.as_mut() else { return Poll::Ready(Ok(())) };
         loop {
             if self.early.len() >= MAX_EARLY {
-                return Poll::Pending;
+                if has_left(tcp.get_ref(), cx) {
+                    return Poll::Ready(Ok(()));
+                }
+                ready!(self.glance.poll_for(GLANCE, cx));
+                self.glance.stop();
+                continue;
             }
             let mut space = [0_u8; 1024];
             let mut piece = ReadBuf::new(&mut space);
@@ -137,6 +144,17 @@ impl ClientStream {
 
     fn writer(&mut self) -> io::Result<Pin<&mut BufWriter<TcpStream>>> {
         self.tcp.as_mut().map(Pin::new).ok_or_else(gone)
+    }
+}
+
+/// Whether the client has closed its side behind bytes that nobody reads any more. The system says it
+/// only when asked, so this is asked now and then.
+fn has_left(tcp: &TcpStream, cx: &mut Context<'_>) -> bool {
+    let ready = std::pin::pin!(tcp.ready(Interest::READABLE | Interest::ERROR));
+    match ready.poll(cx) {
+        Poll::Ready(Ok(ready)) => ready.is_read_closed() || ready.is_error(),
+        Poll::Ready(Err(_)) => true,
+        Poll::Pending => false,
     }
 }
 
@@ -288,3 +306,5 @@ impl Alarm {
 const WRITE_BUFFER: usize = 8 * 1024;
 /// Bytes of a next request that are kept while an exchange runs; past it the client is not read.
 const MAX_EARLY: usize = 16 * 1024;
+/// How often a client that is not read is looked at: it may have left.
+const GLANCE: Duration = Duration::from_millis(250);

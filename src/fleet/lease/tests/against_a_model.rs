@@ -206,9 +206,10 @@ proptest! {
             punctual.step(step);
             lazy.step(step);
             if !matches!(step, Step::Wait(_)) {
-                let who = |driven: &Driven| driven.began.iter().map(|&(_, number)| number).collect::<Vec<_>>();
+                let who = |driven: &Driven| driven.began.iter().map(|began| began.1).collect::<Vec<_>>();
                 prop_assert_eq!(who(&lazy), who(&punctual));
-                prop_assert_eq!(lazy.card.next_deadline().map(|at| at - lazy.start), punctual.card.next_deadline().map(|at| at - punctual.start));
+                let deadline = |driven: &Driven| driven.card.next_deadline().map(|at| at - driven.start);
+                prop_assert_eq!(deadline(&lazy), deadline(&punctual));
             }
         }
     }

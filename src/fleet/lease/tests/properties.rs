@@ -67,9 +67,15 @@ impl Watched {
         self.begin(ticket, one.claim);
     }
 
+    fn grant_all(&mut self, tickets: Vec<Ticket>) {
+        for ticket in tickets {
+            self.grant(ticket);
+        }
+    }
+
     fn ask(&mut self, claim: Claim) {
         let (asked, others) = self.card.ask(claim, self.now);
-        others.into_iter().for_each(|ticket| self.grant(ticket));
+        self.grant_all(others);
         let places = usize::try_from(self.terms.max_queue).unwrap();
         match asked {
             Asked::Granted(ticket) => {
@@ -93,12 +99,12 @@ impl Watched {
         let granted = self.card.leave(ticket, self.now);
         self.running.remove(&ticket);
         self.waiting.retain(|waiting| waiting.ticket != ticket);
-        granted.into_iter().for_each(|ticket| self.grant(ticket));
+        self.grant_all(granted);
     }
 
     fn tick(&mut self) {
         let granted = self.card.tick(self.now);
-        granted.into_iter().for_each(|ticket| self.grant(ticket));
+        self.grant_all(granted);
     }
 
     /// Lets time pass as a shell does: with a tick at each deadline.
@@ -123,7 +129,7 @@ impl Watched {
             Step::Reload(terms) => {
                 let granted = self.card.reconfigure(terms, self.now);
                 self.terms = terms;
-                granted.into_iter().for_each(|ticket| self.grant(ticket));
+                self.grant_all(granted);
             }
         }
         self.check();
@@ -135,6 +141,8 @@ impl Watched {
         assert_eq!(self.card.queued(), self.waiting.len());
         if let Some(head) = self.waiting.first() {
             assert!(!self.fits(head.claim), "the head could run");
+            let holds = self.card.next_deadline().is_some();
+            assert!(!holds || head.claim == Claim::Exclusive, "only speech holds");
         }
         self.check_holds();
     }

@@ -47,16 +47,20 @@ fn speech_keeps_its_place_at_the_front_while_text_passes() {
     let long = story.begins(Text);
     let speech = story.waits(Speech);
     let passing = story.at(10).begins(Text);
-    let behind = story.waits(Text);
-    assert_eq!(story.at(11).leaves(passing), [behind]);
-    assert_eq!(story.leaves(behind), []);
-    let last = story.begins(Text);
-    let never_overtakes = [story.waits(Text), story.waits(Text)];
-    // The moment the card is empty it is the speech's, also when text waited; here text is in time for a slot.
-    assert_eq!(story.leaves(long), never_overtakes[..1]);
-    assert_eq!(story.leaves(last), never_overtakes[1..]);
-    assert_eq!(story.leaves(never_overtakes[0]), []);
-    assert_eq!(story.leaves(never_overtakes[1]), [speech]);
+    let late = story.waits(Text);
+    assert_eq!(story.at(11).leaves(passing), [late]);
+    assert_eq!(story.leaves(long), []);
+    assert_eq!(story.leaves(late), [speech]);
+}
+
+#[test]
+fn an_empty_card_is_the_speechs_though_text_waits_and_the_hold_is_over() {
+    let mut story = Story::of(1, 8);
+    let running = story.begins(Text);
+    let speech = story.waits(Speech);
+    let text = story.at(20).waits(Text);
+    assert_eq!(story.leaves(running), [speech]);
+    assert_eq!(story.leaves(speech), [text]);
 }
 
 #[test]
