@@ -1,9 +1,11 @@
 //! The composition root: settings and a policy become a running process. Wires everything, decides nothing.
 
+use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 
 use pingora_core::apps::ServerApp;
@@ -12,18 +14,18 @@ use pingora_core::protocols::l4::stream::Stream as TcpLayer;
 use pingora_core::server::configuration::ServerConf;
 use pingora_proxy::{HttpProxy, http_proxy};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
 use crate::config::{Config, Settings};
-use crate::fleet::{Fleet, Live};
-use crate::proxy::{Gateway, Reception};
+use crate::fleet::Fleet;
+use crate::proxy::{Gateway, Reception, explain};
 use crate::service::admin::{Admin, Guard};
-use crate::service::gates::Watcher;
-use crate::service::health::Prober;
+use crate::service::reload::Reloader;
+use crate::service::watch::Watch;
 use crate::telemetry::{Journal, Metrics};
-use crate::transport::{Admission, Door, Limits};
+use crate::transport::{Admission, Door, Guests, Limits};
 
 /// A server whose listeners are bound and which serves nobody yet.
 pub struct Server {
@@ -31,12 +33,21 @@ pub struct Server {
     admins: Vec<TcpListener>,
     door: Arc<Door<HttpProxy<Gateway>>>,
     admin: Arc<Admin>,
-    fleet: Arc<Fleet>,
-    metrics: Arc<Metrics>,
+    reloader: Arc<Reloader>,
     journal: Arc<Journal>,
     ready: Arc<AtomicBool>,
     stopping: watch::Sender<bool>,
+    cutting: watch::Sender<bool>,
     grace: Duration,
+}
+
+/// How to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stop {
+    /// What runs may end, within the grace; what waits is refused.
+    Gracefully,
+    /// What runs is cut.
+    AtOnce,
 }
 
 /// Why a server cannot start.
@@ -73,36 +84,37 @@ impl Server {
         let internal = |error: &dyn std::fmt::Display| StartError::Internal(error.to_string());
         let fleet = Fleet::new(config.policy, config.policy_hash).map_err(|error| internal(&error))?;
         let metrics = Metrics::new().map_err(|error| internal(&error))?;
-        let (stopping, stop) = watch::channel(false);
+        let ((stopping, stop), (cutting, cut)) = (watch::channel(false), watch::channel(false));
         let (journal, ready) = (Journal::new(), Arc::new(AtomicBool::new(false)));
         let admission = Admission::new(settings.limits.requests, settings.limits.buffered);
+        let watch = Watch::new(metrics.clone(), stop.clone());
+        let reloader = Reloader::new(fleet.clone(), settings.policy_path.clone(), metrics.clone(), watch);
         let gateway = Gateway {
             fleet: fleet.clone(),
             metrics: metrics.clone(),
             journal: journal.clone(),
             stopping: stop.clone(),
         };
-        let door = Door {
-            app: Arc::new(http_proxy(&pingora_conf(&settings), gateway)),
-            gatekeeper: Arc::new(Reception { fleet: fleet.clone() }),
-            admission: admission.clone(),
-            limits: limits(&settings),
-            stopping: stop,
+        let held = admission.clone();
+        let admin = Admin {
+            fleet,
+            metrics,
+            reloader: reloader.clone(),
+            explain: Box::new(explain::answer),
+            buffered: Box::new(move || held.buffered()),
+            guard: guard(&settings)?,
+            ready: ready.clone(),
         };
-        let guard = guard(&settings)?;
-        let (app_fleet, app_metrics) = (fleet.clone(), metrics.clone());
-        let buffered = Box::new(move || admission.buffered());
-        let admin = Admin { fleet: app_fleet, metrics: app_metrics, buffered, guard, ready: ready.clone() };
         Ok(Self {
             proxies: listen_all(&settings.proxy)?,
             admins: listen_all(&settings.admin)?,
-            door: Arc::new(door),
+            door: Arc::new(door(&settings, gateway, admission, stop, cut)),
             admin: Arc::new(admin),
-            fleet,
-            metrics,
+            reloader,
             journal,
             ready,
             stopping,
+            cutting,
             grace: settings.shutdown_grace,
         })
     }
@@ -117,66 +129,62 @@ impl Server {
         self.admins.iter().filter_map(|listener| listener.local_addr().ok()).collect()
     }
 
+    /// Puts policies in force.
+    pub fn reloader(&self) -> Arc<Reloader> {
+        Arc::clone(&self.reloader)
+    }
+
     /// Decisions as they happen.
     pub fn journal(&self) -> Arc<Journal> {
         Arc::clone(&self.journal)
     }
 
-    /// Serves until `stop` is ready, then stops without losing anybody, within the grace.
-    pub async fn run(self, stop: impl Future<Output = ()>) {
+    /// Serves until it is told to stop; then without losing anybody, within the grace, or at once.
+    pub async fn run(self, mut stops: mpsc::Receiver<Stop>) {
         let mut tasks = JoinSet::new();
         self.admins.into_iter().for_each(|listener| {
             tasks.spawn(accept_admin(listener, Arc::clone(&self.admin), self.stopping.subscribe()));
         });
-        self.fleet.live().watch(&self.metrics, &self.stopping, &mut tasks).await;
+        self.reloader.begin().await;
+        let (reloader, stop_following) = (Arc::clone(&self.reloader), self.stopping.subscribe());
+        tasks.spawn(async move { reloader.follow(stop_following).await });
         let exchanges = Arc::clone(&self.door.admission);
         self.proxies.into_iter().for_each(|listener| {
             tasks.spawn(accept(listener, Arc::clone(&self.door), self.stopping.subscribe()));
         });
         self.ready.store(true, Ordering::Release);
         tracing::info!("ready");
-        stop.await;
+        let mut stop = stops.recv().await.unwrap_or(Stop::Gracefully);
         tracing::info!(in_flight = exchanges.exchanges(), "stopping");
         self.ready.store(false, Ordering::Release);
         self.stopping.send_replace(true);
-        drained(tasks, self.grace).await;
-        tracing::info!(cut = exchanges.exchanges(), "stopped");
+        if stop == Stop::Gracefully {
+            stop = tokio::select! {
+                () = all(&mut tasks) => return tracing::info!("stopped"),
+                () = sleep(self.grace) => Stop::AtOnce,
+                Some(again) = stops.recv() => again,
+            };
+        }
+        tracing::warn!(cut = exchanges.exchanges(), ?stop, "what still runs is cut");
+        self.cutting.send_replace(true);
+        // Time for a last word to those who are cut, and no more.
+        let _ = tokio::time::timeout(LAST_WORD, all(&mut tasks)).await;
+        tasks.abort_all();
     }
 }
 
-impl Live {
-    /// First polls and probes, all at one time and each with its deadline; then their watchers.
-    async fn watch(&self, metrics: &Arc<Metrics>, stopping: &watch::Sender<bool>, tasks: &mut JoinSet<()>) {
-        let mut first = JoinSet::new();
-        for (gate, configured) in self.gates.iter().zip(&self.policy.gates) {
-            let watcher = Arc::new(Watcher::new(gate.clone(), configured.clone(), metrics.clone()));
-            let polling = watcher.clone();
-            first.spawn(async move { polling.poll().await });
-            let stop = stopping.subscribe();
-            tasks.spawn(async move { watcher.run(stop).await });
-        }
-        for (backend, configured) in self.backends.iter().zip(&self.policy.backends) {
-            let Some(health) = &configured.health else { continue };
-            for peer in &backend.peers {
-                match Prober::new(&backend.name, peer.clone(), health.clone()) {
-                    Ok(prober) => {
-                        let prober = Arc::new(prober);
-                        let probing = prober.clone();
-                        first.spawn(async move { probing.probe().await });
-                        let stop = stopping.subscribe();
-                        tasks.spawn(async move { prober.run(stop).await });
-                    }
-                    Err(error) => tracing::error!(backend = backend.name, "cannot probe: {error}"),
-                }
-            }
-        }
-        while first.join_next().await.is_some() {}
-    }
+async fn all(tasks: &mut JoinSet<()>) {
+    while tasks.join_next().await.is_some() {}
 }
 
 async fn accept(listener: TcpListener, door: Arc<Door<HttpProxy<Gateway>>>, stopping: watch::Receiver<bool>) {
     let mut connections = JoinSet::new();
     while let Some(tcp) = next_connection(&listener, stopping.clone(), &mut connections).await {
+        let door = Arc::clone(&door);
+        connections.spawn(async move { door.serve(tcp).await });
+    }
+    // Those that the kernel has accepted already would be reset with their requests.
+    while let Some(tcp) = already_there(&listener).await {
         let door = Arc::clone(&door);
         connections.spawn(async move { door.serve(tcp).await });
     }
@@ -197,6 +205,15 @@ async fn accept_admin(listener: TcpListener, admin: Arc<Admin>, stopping: watch:
         });
     }
     // Probes and scrapes that are under way end with the process.
+}
+
+/// A connection that need not be waited for.
+async fn already_there(listener: &TcpListener) -> Option<TcpStream> {
+    let accepted = poll_fn(|cx| match listener.poll_accept(cx) {
+        Poll::Ready(accepted) => Poll::Ready(accepted.ok()),
+        Poll::Pending => Poll::Ready(None),
+    });
+    accepted.await.map(|(tcp, _)| tcp)
 }
 
 /// The next connection, or `None` once the process stops. Ended ones are forgotten on the way.
@@ -221,13 +238,6 @@ async fn next_connection(
     }
 }
 
-/// Waits for every task, at most as long as the grace.
-async fn drained(mut tasks: JoinSet<()>, grace: Duration) {
-    let deadline = Instant::now() + grace;
-    while let Ok(Some(_)) = tokio::time::timeout_at(deadline, tasks.join_next()).await {}
-    tasks.abort_all();
-}
-
 fn listen_all(addresses: &[SocketAddr]) -> Result<Vec<TcpListener>, StartError> {
     let bind = |address: &SocketAddr| {
         listen(*address).map_err(|source| StartError::Bind { address: *address, source })
@@ -240,6 +250,33 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
     socket.listen(BACKLOG)
+}
+
+fn door(
+    settings: &Settings,
+    gateway: Gateway,
+    admission: Arc<Admission>,
+    stopping: watch::Receiver<bool>,
+    cutting: watch::Receiver<bool>,
+) -> Door<HttpProxy<Gateway>> {
+    Door {
+        app: Arc::new(http_proxy(&pingora_conf(settings), gateway)),
+        gatekeeper: Arc::new(Reception),
+        admission,
+        guests: Guests::within(descriptors()),
+        limits: limits(settings),
+        stopping,
+        cutting,
+    }
+}
+
+/// File descriptors that the process may have: as many as the system lets it.
+fn descriptors() -> u64 {
+    let raised = rlimit::increase_nofile_limit(u64::MAX);
+    raised.unwrap_or_else(|error| {
+        tracing::warn!("the limit of open files stays as it is: {error}");
+        1024 // what shells and services usually give
+    })
 }
 
 fn limits(settings: &Settings) -> Limits {
@@ -275,6 +312,8 @@ fn pingora_conf(settings: &Settings) -> Arc<ServerConf> {
     })
 }
 
+/// After the cut, until nobody is waited for any more.
+const LAST_WORD: Duration = Duration::from_millis(500);
 /// Attempts of one exchange; every candidate and peer is tried once at most, this only bounds a mistake.
 const MAX_ATTEMPTS: usize = 256;
 /// Connections that the kernel holds until they are accepted.

@@ -15,7 +15,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 
 /// The one OpenAI-compatible door of a home with two GPUs.
 #[derive(Debug, Parser)]
-#[command(name = "sluice", version, about, after_help = EXIT_CODES, subcommand_required = true)]
+#[command(name = "sluice", version, about, after_help = EXIT_CODES, subcommand_required = true, propagate_version = true)]
 struct Cli {
     #[command(subcommand)]
     command: Command,

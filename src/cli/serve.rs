@@ -1,13 +1,16 @@
 //! `sluice serve`: runs until it is told to stop.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::Context;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
 
 use super::EXIT_CONFIG;
 use crate::config::{self, LogFormat};
-use crate::server::Server;
+use crate::server::{Server, Stop};
+use crate::service::reload::Reloader;
 use crate::telemetry::logging;
 
 /// Runs the proxy and the admin listener.
@@ -31,7 +34,9 @@ pub fn run(path: &Path) -> anyhow::Result<u8> {
         for address in server.admin_addresses() {
             tracing::info!("admin listening on http://{address}");
         }
-        server.run(told_to_stop()?).await;
+        let (stops, hangup) = (stops()?, at_hangup(server.reloader())?);
+        tokio::spawn(hangup);
+        server.run(stops).await;
         Ok(0)
     })
 }
@@ -50,22 +55,38 @@ pub fn runtime(threads: usize) -> anyhow::Result<tokio::runtime::Runtime> {
         .context("cannot start the runtime")
 }
 
-/// Ready at the first SIGTERM or SIGINT.
+/// What the process is told by signals: SIGTERM stops gracefully, SIGINT at once, and so does a second
+/// signal of either kind.
 ///
 /// # Errors
 /// When the system refuses the handlers.
-pub fn told_to_stop() -> anyhow::Result<impl Future<Output = ()>> {
+pub fn stops() -> anyhow::Result<mpsc::Receiver<Stop>> {
     let mut terminate = signal(SignalKind::terminate()).context("cannot handle SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot handle SIGINT")?;
-    // SIGHUP would end the process; a reload is not built yet, so it is taken and told.
+    let (sender, stops) = mpsc::channel(2);
+    tokio::spawn(async move {
+        let mut first = true;
+        loop {
+            let stop = tokio::select! {
+                _ = terminate.recv() => if first { Stop::Gracefully } else { Stop::AtOnce },
+                _ = interrupt.recv() => Stop::AtOnce,
+            };
+            first = false;
+            if sender.send(stop).await.is_err() {
+                return; // nobody runs any more
+            }
+        }
+    });
+    Ok(stops)
+}
+
+/// Reloads the policy at every SIGHUP, for as long as it is polled.
+fn at_hangup(reloader: Arc<Reloader>) -> anyhow::Result<impl Future<Output = ()>> {
     let mut hangup = signal(SignalKind::hangup()).context("cannot handle SIGHUP")?;
     Ok(async move {
-        loop {
-            tokio::select! {
-                _ = terminate.recv() => return,
-                _ = interrupt.recv() => return,
-                _ = hangup.recv() => tracing::warn!("SIGHUP: reloading the policy is not built yet; restart to apply it"),
-            }
+        while hangup.recv().await.is_some() {
+            // What is wrong has been told.
+            let _ = reloader.reload().await;
         }
     })
 }

@@ -37,6 +37,18 @@ impl fmt::Display for Problem {
 pub struct Problems(Vec<Problem>);
 
 impl Problems {
+    /// A problem of a whole file that showed only in use.
+    pub fn of(file: &Path, problem: &dyn fmt::Display) -> Self {
+        let (path, problem) = ("(file)".to_owned(), problem.to_string());
+        Self(vec![Problem {
+            file: file.to_owned(),
+            line: 1,
+            path,
+            problem,
+            help: "mend it and reload".to_owned(),
+        }])
+    }
+
     /// Each of them.
     pub fn iter(&self) -> std::slice::Iter<'_, Problem> {
         self.0.iter()

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use parking_lot::Mutex;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 use super::News;
 use crate::gate::{Event, Machine, Observation, PollFault, PollToken};
@@ -22,6 +22,8 @@ pub struct LiveGate {
     left: Notify,
     /// Wakes its watcher before the interval is over: a push is confirmed by a poll at once.
     pub poll_now: Notify,
+    /// Counts the polls that were asked after the latest push and are over.
+    polled: watch::Sender<u64>,
     news: News,
 }
 
@@ -32,7 +34,7 @@ struct Inner {
     passes: u64,
     forced: usize,
     /// The state that was last told to [`LiveGate::settle`], and since when.
-    told: GateState,
+    told: GateView,
     since: SystemTime,
 }
 
@@ -87,7 +89,7 @@ impl LiveGate {
             unforced: HashMap::new(),
             passes: 0,
             forced: 0,
-            told: GateState::Unknown,
+            told: GateView { state: GateState::Unknown, available: true },
             since: SystemTime::now(),
         };
         Arc::new(Self {
@@ -95,6 +97,7 @@ impl LiveGate {
             inner: Mutex::new(inner),
             left: Notify::new(),
             poll_now: Notify::new(),
+            polled: watch::Sender::new(0),
             news: news.clone(),
         })
     }
@@ -139,7 +142,15 @@ impl LiveGate {
     pub fn poll_answered(&self, token: PollToken, answer: Result<Observation, PollFault>) -> Option<Settled> {
         let mut inner = self.inner.lock();
         inner.machine.on(Event::PollAnswered(token, answer), Instant::now());
+        if inner.machine.is_current(token) {
+            self.polled.send_modify(|count| *count += 1);
+        }
         self.told(inner)
+    }
+
+    /// Changes when a poll is over that was asked after the latest push.
+    pub fn polled_since_push(&self) -> watch::Receiver<u64> {
+        self.polled.subscribe()
     }
 
     /// A mode was pushed: in force before this returns.
@@ -163,7 +174,7 @@ impl LiveGate {
         if settled.is_some() {
             self.news.ring();
         }
-        settled
+        settled.filter(|settled| settled.from != settled.to)
     }
 
     /// Everything for `/status`.
@@ -197,12 +208,15 @@ impl Inner {
     }
 
     fn settle(&mut self) -> Option<Settled> {
-        let (from, to) = (self.told, self.view().state);
+        let (from, to) = (self.told, self.view());
         if from == to {
             return None;
         }
-        (self.told, self.since) = (to, SystemTime::now());
-        Some(Settled { from, to })
+        self.told = to;
+        if from.state != to.state {
+            self.since = SystemTime::now();
+        }
+        Some(Settled { from: from.state, to: to.state })
     }
 
     fn pass(&mut self, forced: bool, cutter: Cutter) -> Option<u64> {

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
 
-use super::{Cutter, GatePass, Held, LiveBackend, LiveGate, LiveGpu, LivePeer, News, Slot};
+use super::{Held, LiveBackend, LiveGate, LiveGpu, LivePeer, News, Slot};
 use crate::policy::{BackendId, Balance, Policy, Reason, View};
 use crate::prompt::Patterns;
 use crate::wire::HeaderTests;
@@ -61,6 +61,19 @@ impl Fleet {
         Ok(Arc::new(Self { live: ArcSwap::from_pointee(live) }))
     }
 
+    /// Puts another policy in force; its generation. What both name keeps its state, and whoever waits
+    /// decides again. Called by one at a time.
+    ///
+    /// # Errors
+    /// [`Unfit`], and nothing has changed.
+    pub fn replace(&self, policy: Policy, hash: String) -> Result<u64, Unfit> {
+        let live = Live::new(policy, hash, Some(&self.live()))?;
+        let (generation, news) = (live.generation, live.news.clone());
+        self.live.store(Arc::new(live));
+        news.ring();
+        Ok(generation)
+    }
+
     /// The policy in force now.
     pub fn live(&self) -> Arc<Live> {
         self.live.load_full()
@@ -108,31 +121,26 @@ impl Live {
         View { gates, backends }
     }
 
-    /// A place at a peer of this backend for one attempt; `None` when its gate or all its untried
-    /// peers have become unusable since the decision, which is then to be made again. `cutter` is how
-    /// the attempt is cut when its gate closes; `conversation` tells conversations apart.
+    /// A place at a peer of this backend for one attempt; `None` when all its untried peers have become
+    /// unusable since the decision, which is then to be made again. `conversation` tells conversations
+    /// apart.
     pub fn slot(
         &self,
         id: BackendId,
-        forced: bool,
         conversation: &[u8],
         tried: &[Arc<LivePeer>],
         lease: Option<Held>,
-        cutter: Cutter,
     ) -> Option<Slot> {
         let (backend, configured) = (self.backends.get(id.0)?, self.policy.backends.get(id.0)?);
         let peer = match configured.balance {
             Balance::LeastInFlight => backend.least_in_flight(tried)?,
             Balance::PrefixHash => backend.by_conversation(conversation, tried)?,
         };
-        let pass = match configured.gate {
-            Some(gate) => Some(self.pass(gate.0, forced, cutter)?),
-            None => None,
-        };
-        Some(Slot::new(Arc::clone(peer), lease, pass))
+        Some(Slot::new(Arc::clone(peer), lease))
     }
 
-    fn pass(&self, gate: usize, forced: bool, cutter: Cutter) -> Option<GatePass> {
-        self.gates.get(gate)?.enter(forced, cutter)
+    /// The gate that a backend stands behind.
+    pub fn gate_of(&self, id: BackendId) -> Option<&Arc<LiveGate>> {
+        self.gates.get(self.policy.backends.get(id.0)?.gate?.0)
     }
 }

@@ -2,21 +2,20 @@
 
 use std::sync::Arc;
 
-use super::{GatePass, Held, LivePeer};
+use super::{Held, LivePeer};
 
-/// An exchange's place at a peer, on its card and behind its gate.
+/// An exchange's place at a peer and on its card.
 #[derive(Debug)]
 pub struct Slot {
     peer: Arc<LivePeer>,
     lease: Option<Held>,
-    _pass: Option<GatePass>,
 }
 
 impl Slot {
     /// Counts the exchange at the peer.
-    pub fn new(peer: Arc<LivePeer>, lease: Option<Held>, pass: Option<GatePass>) -> Self {
+    pub fn new(peer: Arc<LivePeer>, lease: Option<Held>) -> Self {
         peer.enter();
-        Self { peer, lease, _pass: pass }
+        Self { peer, lease }
     }
 
     /// Gives the place on the card back before the rest: the upstream has sent its last byte.

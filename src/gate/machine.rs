@@ -109,6 +109,11 @@ impl Machine {
         before.into_iter().chain(self.turn_stale(now)).collect()
     }
 
+    /// Whether nobody has pushed since this question was asked.
+    pub const fn is_current(&self, token: PollToken) -> bool {
+        token.pushes == self.pushes
+    }
+
     /// What a request decided at `now` sees, `in_flight_unforced` of them being behind the gate.
     pub fn state(&self, now: Instant, in_flight_unforced: usize) -> GateView {
         let state = match state_of(self.mode(now)) {
@@ -160,7 +165,7 @@ impl Machine {
         now: Instant,
     ) -> Option<Transition> {
         let observation = answer.ok()?;
-        let late = token.pushes != self.pushes || token.number <= self.newest_answer;
+        let late = !self.is_current(token) || token.number <= self.newest_answer;
         if late || self.stale_after.is_none() {
             return None;
         }

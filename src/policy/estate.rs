@@ -63,7 +63,7 @@ pub struct Timeouts {
 }
 
 /// How a peer is probed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Health {
     /// Path of the probe; any 2xx is healthy.
     pub path: String,
@@ -78,7 +78,7 @@ pub struct Health {
 }
 
 /// What opens and shuts with the gaming PC's mode.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Gate {
     /// Its name in the policy.
     pub name: String,
@@ -97,7 +97,7 @@ pub struct Gate {
 }
 
 /// What happens to unforced exchanges that run behind a gate when it closes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum OnClose {
     /// What still runs after the drain timeout is cut.
     Cancel,

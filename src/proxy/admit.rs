@@ -1,19 +1,13 @@
 //! What a head alone decides, before the body is read: path, method, media type, coding.
 
-use std::sync::Arc;
-
 use super::refuse;
-use crate::fleet::Fleet;
 use crate::openai::{Endpoint, Refused};
 use crate::transport::Gatekeeper;
 use crate::wire::{self, Head};
 
 /// Looks at every head.
-#[derive(Debug)]
-pub struct Reception {
-    /// Policy and live state.
-    pub fleet: Arc<Fleet>,
-}
+#[derive(Debug, Clone, Copy)]
+pub struct Reception;
 
 /// What a path is for. An exact list: nothing is decoded or normalised.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -47,7 +47,7 @@ pub struct Exchange {
     /// Attempts made.
     pub attempts: u32,
     /// Candidates that died under this request.
-    pub deaths: u32,
+    pub dead: Vec<BackendId>,
     /// Why it was cut from outside, where it was.
     pub cut: Option<Cut>,
     /// Whether a dead pooled connection was met already.
@@ -82,7 +82,7 @@ impl Exchange {
             tried: Vec::new(),
             attempt: None,
             attempts: 0,
-            deaths: 0,
+            dead: Vec::new(),
             cut: None,
             stale: false,
             unread: false,

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::peek;
 use super::refuse;
+use super::route::OPEN_LAN;
 use crate::fleet::Live;
 use crate::openai::{Endpoint, Refused};
 use crate::policy::{GateState, GateView, Outcome, Reason, View};
@@ -61,6 +62,60 @@ pub fn explain(live: &Live, view: &View, question: &Question) -> Result<Value, U
     };
     let rules = live.policy.trace(&facts, view);
     Ok(record::decision(&live.policy, &facts, view, &decision, Some(&rules), refusal))
+}
+
+/// Answers `POST /explain`: `{path?, headers?, body, client?, assume?: {gates: {}, down: []}}`. Without
+/// `assume` the state is the live one.
+///
+/// # Errors
+/// 400 where the question is none.
+pub fn answer(live: &Live, asked: &Value) -> Result<Value, Refused> {
+    let bad = |words: String| Refused::new(400, "invalid_request", words);
+    let Some(asked) = asked.as_object() else { return Err(bad("the question is not an object".to_owned())) };
+    let known = ["path", "headers", "body", "client", "assume"];
+    if let Some(key) = asked.keys().find(|key| !known.contains(&key.as_str())) {
+        return Err(bad(format!("unknown member {key:?}; known are {}", known.join(", "))));
+    }
+    let body =
+        asked.get("body").ok_or_else(|| bad("`body`, the request to decide about, is missing".to_owned()))?;
+    let text = |name: &str, default: &str| match asked.get(name) {
+        None | Some(Value::Null) => Ok(default.to_owned()),
+        Some(Value::String(text)) => Ok(text.clone()),
+        Some(_) => Err(bad(format!("`{name}` is not a string"))),
+    };
+    let path = text("path", Endpoint::ChatCompletions.path())?;
+    let unaskable = |error: Unaskable| bad(error.to_string());
+    let question = Question {
+        endpoint: endpoint(&path).map_err(unaskable)?,
+        headers: texts(asked.get("headers"))
+            .ok_or_else(|| bad("`headers` is not an object of strings".to_owned()))?,
+        body: body.to_string().into_bytes(),
+        client: text("client", OPEN_LAN)?,
+    };
+    let view = match asked.get("assume") {
+        None | Some(Value::Null) => live.view(&[]),
+        Some(assumed) => view_of(live, assumed).map_err(unaskable)?,
+    };
+    explain(live, &view, &question).map_err(unaskable)
+}
+
+fn view_of(live: &Live, assumed: &Value) -> Result<View, Unaskable> {
+    let gates =
+        texts(assumed.get("gates")).ok_or_else(|| Unaskable::State("what is not a word".to_owned()))?;
+    let down = assumed.get("down").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let down: Vec<_> = down.iter().map(|name| name.as_str().unwrap_or_default().to_owned()).collect();
+    assume(live, &gates, &down)
+}
+
+/// An object of strings; none where there is nothing.
+fn texts(value: Option<&Value>) -> Option<Vec<(String, String)>> {
+    match value {
+        None | Some(Value::Null) => Some(Vec::new()),
+        Some(Value::Object(members)) => {
+            members.iter().map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned()))).collect()
+        }
+        Some(_) => None,
+    }
 }
 
 /// The endpoint of a path.

@@ -49,6 +49,10 @@ impl Gateway {
     /// candidate's passes through.
     pub(super) fn judge_status(&self, exchange: &mut Exchange, head: &ResponseHeader) -> Result<()> {
         let status = head.status.as_u16();
+        if status == 101 {
+            return Error::e_explain(ErrorType::InvalidHTTPHeader, "a tunnel that nobody asked for")
+                .map_err(|e| e.into_up());
+        }
         let Some(attempt) = &exchange.attempt else { return Ok(()) };
         let Some(backend) = exchange.live.policy.backends.get(attempt.backend.0) else { return Ok(()) };
         if !backend.failover_on.contains(&status) || !self.has_another(exchange, Reason::UpstreamError) {
@@ -96,7 +100,12 @@ impl Gateway {
         if error.esource != ErrorSource::Upstream || exchange.relay.released {
             return error;
         }
-        if client_reused && exchange.relay.status.is_none() && was_closed(&error) && exchange.ask_again() {
+        if cut.is_none()
+            && client_reused
+            && exchange.relay.status.is_none()
+            && was_closed(&error)
+            && exchange.ask_again()
+        {
             return again("the pooled connection was closed under the request");
         }
         if cut.is_none() && !client_reused && exchange.relay.status.is_none() {
@@ -110,11 +119,14 @@ impl Gateway {
         tracing::warn!(request_id = exchange.request_id, "the backend failed: {error}");
         let reason = match cut {
             Some(Cut::Gate) => return exchange.decide_again(),
+            Some(Cut::Stop) => return exchange.refuse(refuse::stopping()),
             Some(Cut::FirstByte | Cut::Idle) => Reason::UpstreamTimeout,
             None => Reason::UpstreamError,
         };
-        exchange.deaths += u32::from(cut.is_none());
-        if exchange.deaths >= MAX_DEATHS {
+        if cut.is_none() {
+            exchange.note_death();
+        }
+        if exchange.dead.len() >= MAX_DEATHS {
             let refused = refuse::died_twice();
             return exchange.refuse(refused);
         }
@@ -133,6 +145,15 @@ impl Exchange {
             attempt.slot.peer().observe(false, health);
         }
         attempt.slot.peer().probe_now.notify_one();
+    }
+
+    /// A candidate that died under this request counts once, however many of its peers did.
+    fn note_death(&mut self) {
+        if let Some(backend) = self.attempt.as_ref().map(|attempt| attempt.backend)
+            && !self.dead.contains(&backend)
+        {
+            self.dead.push(backend);
+        }
     }
 
     /// The gate closed under an unforced exchange of which the client has seen nothing.
@@ -157,4 +178,4 @@ fn was_closed(error: &Error) -> bool {
 }
 
 /// A request under which so many backends have died is sent to no other: it may be what kills them.
-const MAX_DEATHS: u32 = 2;
+const MAX_DEATHS: usize = 2;

@@ -62,13 +62,20 @@ impl Gateway {
                 biased;
                 () = waiting.turn() => return Ok(Slotted::Ready(Some(waiting.into_held()))),
                 gone = session.as_downstream_mut().read_body_or_idle(true) => return Err(left(gone)),
-                _ = news.changed() => if self.decide(exchange).ok() != Some(id) { return Ok(Slotted::DecideAgain) },
+                _ = news.changed() => if !self.stands(exchange, id) { return Ok(Slotted::DecideAgain) },
                 () = sleep_until(until) => return Ok(exchange.passed_over(id, Reason::QueueTimeout)),
                 _ = async { stopping.wait_for(|stopping| *stopping).await.is_ok() } => {
                     return Err(exchange.refuse(refuse::stopping()));
                 }
             }
         }
+    }
+}
+
+impl Gateway {
+    /// Whether the request would still go to this backend, under the policy it was read under.
+    fn stands(&self, exchange: &mut Exchange, id: BackendId) -> bool {
+        self.fleet.live().generation == exchange.live.generation && self.decide(exchange).ok() == Some(id)
     }
 }
 

@@ -73,6 +73,7 @@ impl ProxyHttp for Gateway {
     }
 
     async fn request_filter(&self, session: &mut Session, exchange: &mut Exchange) -> Result<bool> {
+        session.set_ignore_info_resp(true);
         let outcome = self.receive(session, exchange);
         self.answer(session, exchange, outcome).await
     }
@@ -145,11 +146,11 @@ impl ProxyHttp for Gateway {
 
     async fn response_filter(
         &self,
-        _: &mut Session,
+        session: &mut Session,
         head: &mut ResponseHeader,
         exchange: &mut Exchange,
     ) -> Result<()> {
-        exchange.dress(head)
+        exchange.dress(head, session.req_header().version)
     }
 
     fn response_body_filter(

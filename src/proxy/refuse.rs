@@ -246,6 +246,7 @@ impl Exchange {
             return;
         }
         let (code, words) = match self.cut {
+            Some(Cut::Stop) => ("overloaded", "sluice stops and the answer was cut"),
             Some(Cut::Gate) => ("gate_closed", "the gaming PC's gate has closed and the answer was cut"),
             Some(Cut::FirstByte | Cut::Idle) => {
                 ("upstream_timeout", "the model server fell silent in mid answer")

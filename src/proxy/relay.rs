@@ -6,7 +6,8 @@
 //! error event that we add must not be glued to half of another.
 
 use bytes::{Bytes, BytesMut};
-use http::StatusCode;
+use http::header::{CONNECTION, TRANSFER_ENCODING};
+use http::{StatusCode, Version};
 use pingora_error::Result;
 use pingora_http::ResponseHeader;
 use tokio::time::Instant;
@@ -44,7 +45,14 @@ enum Reader {
 
 impl Exchange {
     /// Puts our headers on the answer's head, and holds it back while its body has not begun.
-    pub fn dress(&mut self, head: &mut ResponseHeader) -> Result<()> {
+    pub fn dress(&mut self, head: &mut ResponseHeader, client: Version) -> Result<()> {
+        if head.status.is_informational() {
+            return Ok(()); // Pingora drops it: `route` has asked for that
+        }
+        undress(head);
+        if client == Version::HTTP_10 {
+            head.remove_header(&TRANSFER_ENCODING); // it ends with the connection
+        }
         let has_body = may_have_body(head);
         self.relay.status = Some(head.status.as_u16());
         self.relay.announced = head.headers.contains_key("content-length");
@@ -52,6 +60,9 @@ impl Exchange {
         self.relay.released = !has_body;
         if let Some(arrival) = &self.arrival {
             arrival.control.hold(has_body);
+            if self.relay.announced {
+                arrival.control.send_at_once();
+            }
         }
         self.mark(head)
     }
@@ -153,6 +164,24 @@ impl Reader {
         }
     }
 }
+
+/// Takes out what is between the backend and us, and what only we may say.
+fn undress(head: &mut ResponseHeader) {
+    let nominated = head.headers.get_all(CONNECTION).iter().filter_map(|value| value.to_str().ok());
+    let nominated: Vec<_> =
+        nominated.flat_map(|value| value.split(',')).map(|name| name.trim().to_ascii_lowercase()).collect();
+    let is_ours = |name: &str| name.starts_with("x-sluice-") || OF_THE_HOP.contains(&name);
+    let names = head.headers.keys().map(|name| name.as_str().to_owned());
+    let dropped: Vec<_> = names.filter(|name| is_ours(name) || nominated.contains(name)).collect();
+    for name in dropped {
+        if name != "content-type" && name != "content-length" {
+            head.remove_header(name.as_str());
+        }
+    }
+}
+
+/// Fields about the backend's connection, besides those that Pingora writes anew.
+const OF_THE_HOP: [&str; 5] = ["keep-alive", "proxy-authenticate", "proxy-connection", "trailer", "upgrade"];
 
 fn may_have_body(head: &ResponseHeader) -> bool {
     let empty = head.headers.get("content-length").is_some_and(|length| length.as_bytes() == b"0");

@@ -7,7 +7,7 @@ use super::admit::Target;
 use super::exchange::{Exchange, request_id, session_id};
 use super::{Gateway, peek, refuse};
 use crate::openai::{Endpoint, Refused};
-use crate::policy::{BackendId, Outcome};
+use crate::policy::{BackendId, Outcome, Reason};
 
 /// What the request filter has come to.
 pub enum Received {
@@ -46,6 +46,21 @@ impl Gateway {
         let (facts, prompt) = read.map_err(refuse::unread)?;
         (exchange.facts, exchange.prompt) = (Some(facts), Some(prompt));
         Ok(())
+    }
+
+    /// Takes the policy of this moment, when another has come into force since the exchange was read.
+    pub(super) fn renew(&self, session: &Session, exchange: &mut Exchange) -> Result<(), Refused> {
+        let live = self.fleet.live();
+        let Some(endpoint) = exchange.endpoint.filter(|_| live.generation != exchange.live.generation) else {
+            return Ok(());
+        };
+        let place = |name: &str| live.policy.backends.iter().position(|backend| backend.name == name);
+        let still = |(id, reason): &(BackendId, Reason)| {
+            Some((BackendId(place(exchange.backend_name(*id))?), *reason))
+        };
+        exchange.excluded = exchange.excluded.iter().filter_map(still).collect();
+        exchange.live = live;
+        self.read(session, exchange, endpoint)
     }
 
     /// Decides, or decides again, with what is known of the fleet at this moment.

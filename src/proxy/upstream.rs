@@ -18,7 +18,7 @@ use super::Gateway;
 use super::exchange::Exchange;
 use super::lease::Slotted;
 use super::relay::Relay;
-use crate::fleet::{Held, LivePeer, Slot};
+use crate::fleet::{GatePass, Held, LivePeer, Slot};
 use crate::policy::{Backend, BackendId};
 use crate::transport::{Cut, rewind};
 use crate::wire::forward;
@@ -29,6 +29,8 @@ pub struct Attempt {
     pub backend: BackendId,
     /// The place at one of its peers.
     pub slot: Slot,
+    /// The place behind its gate, once it is connected.
+    pub pass: Option<GatePass>,
     /// The body as this backend gets it.
     pub body: Bytes,
 }
@@ -42,13 +44,14 @@ impl Gateway {
     ) -> Result<Box<HttpPeer>> {
         exchange.begin_anew(session).await?;
         for _ in 0..MAX_DECISIONS {
+            self.renew(session, exchange).map_err(|refused| exchange.refuse(refused))?;
             let backend = self.decide(exchange).map_err(|refused| exchange.refuse(refused))?;
             let Slotted::Ready(lease) = self.slot(session, exchange, backend).await? else { continue };
             let Some(slot) = exchange.place(backend, lease) else { continue };
             let body = exchange.forwarded(backend);
             let peer = slot.peer().clone();
             exchange.attempts += 1;
-            exchange.attempt = Some(Attempt { backend, slot, body });
+            exchange.attempt = Some(Attempt { backend, slot, pass: None, body });
             exchange.asked.get_or_insert_with(Instant::now);
             let Some(configured) = exchange.asked_backend() else { break };
             match resolve(&peer, configured.timeouts.connect).await {
@@ -59,9 +62,10 @@ impl Gateway {
         Err(exchange.refuse(super::refuse::nobody()))
     }
 
-    /// The connection stands: an unforced exchange goes on only if its gate is still open.
+    /// The connection stands: an unforced exchange goes on only if its gate is open now. Only here it
+    /// passes the gate, so that a gate is drained also while somebody still waits for a connect.
     pub(super) fn connected(&self, exchange: &mut Exchange) -> Result<()> {
-        if !exchange.may_still_pass() {
+        if !exchange.pass_gate() {
             exchange.attempt = None;
             return Err(again("the gate closed while the connection was made"));
         }
@@ -79,10 +83,17 @@ impl Exchange {
     }
 
     fn place(&self, backend: BackendId, lease: Option<Held>) -> Option<Slot> {
+        self.live.slot(backend, self.conversation(), &self.tried, lease)
+    }
+
+    /// Passes the gate that the backend stands behind, if it stands behind one and it lets pass.
+    fn pass_gate(&mut self) -> bool {
         let forced = self.decision.as_ref().is_some_and(|decision| decision.forced);
-        let control = self.arrival.as_ref().map(|arrival| Arc::clone(&arrival.control))?;
-        let cutter = Box::new(move || control.cut(Cut::Gate));
-        self.live.slot(backend, forced, self.conversation(), &self.tried, lease, cutter)
+        let (Some(attempt), Some(arrival)) = (&mut self.attempt, &self.arrival) else { return false };
+        let Some(gate) = self.live.gate_of(attempt.backend) else { return true };
+        let control = Arc::clone(&arrival.control);
+        attempt.pass = gate.enter(forced, Box::new(move || control.cut(Cut::Gate)));
+        attempt.pass.is_some()
     }
 
     /// Forgets the answer of an attempt that failed, of which only a head has come.
@@ -102,15 +113,6 @@ impl Exchange {
         if let Some(attempt) = &mut self.attempt {
             attempt.slot.end_lease();
         }
-    }
-
-    /// Whether the gate that the attempt passed would let it pass now.
-    fn may_still_pass(&self) -> bool {
-        let Some(attempt) = &self.attempt else { return false };
-        let forced = self.decision.as_ref().is_some_and(|decision| decision.forced);
-        let gate = self.live.policy.backends.get(attempt.backend.0).and_then(|backend| backend.gate);
-        gate.and_then(|gate| self.live.gates.get(gate.0))
-            .is_none_or(|gate| gate.view().bars(forced).is_none())
     }
 
     fn forwarded(&self, backend: BackendId) -> Bytes {

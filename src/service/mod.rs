@@ -1,8 +1,11 @@
 //! What runs beside the exchanges: thin shells over pure steps. They stop when the process does.
 
 pub mod admin;
+mod changes;
 mod fetch;
 pub mod gates;
 pub mod health;
+pub mod reload;
 mod scrape;
 mod status;
+pub mod watch;

@@ -7,14 +7,14 @@ use serde_json::{Map, Value, json};
 use crate::fleet::{Live, LiveBackend};
 
 /// Everything that is known now.
-pub fn status(live: &Live) -> Value {
+pub fn status(live: &Live, last_error: Option<String>) -> Value {
     json!({
         "version": env!("CARGO_PKG_VERSION"),
         "policy": {
             "generation": live.generation,
             "hash": live.hash,
             "loaded_at": timestamp(live.loaded_at),
-            "last_error": null,
+            "last_error": last_error,
         },
         "gates": gates(live),
         "gpus": gpus(live),

@@ -37,6 +37,7 @@ pub struct Metrics {
     failovers: IntCounterVec,
     aborts: IntCounterVec,
     policy_generation: IntGauge,
+    reloads: IntCounterVec,
     last_reload: IntGauge,
     buffered: IntGauge,
 }
@@ -157,6 +158,11 @@ impl Metrics {
                 &["backend"],
             )?,
             policy_generation: make.gauge("sluice_policy_generation", "Counts policies since the start.")?,
+            reloads: make.counters(
+                "sluice_policy_reloads_total",
+                "Reloads of the policy by their outcome.",
+                &["result"],
+            )?,
             last_reload: make
                 .gauge("sluice_policy_last_reload_successful", "1 when the last reload was good.")?,
             buffered: make.gauge("sluice_buffered_bytes", "Bytes of request bodies held.")?,
@@ -207,6 +213,12 @@ impl Metrics {
     /// An exchange has waited so long for a card.
     pub fn queued(&self, gpu: &str, time: Duration) {
         self.queue_wait.with_label_values(&[gpu]).observe(time.as_secs_f64());
+    }
+
+    /// A reload was taken, or refused.
+    pub fn reloaded(&self, good: bool) {
+        self.reloads.with_label_values(&[if good { "ok" } else { "rejected" }]).inc();
+        self.last_reload.set(i64::from(good));
     }
 
     /// A mode endpoint was asked; `result` is a word of a closed list.

@@ -194,6 +194,10 @@ impl AsyncWrite for ClientStream {
             Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
             Poll::Pending => Poll::Pending,
         };
+        if outcome.is_ready() && self.control.is_eager() {
+            // As far as it goes now; the rest goes with the next write or the flush at the end.
+            let _ = self.writer()?.poll_flush(cx)?;
+        }
         self.poll_stall(outcome, cx)
     }
 
@@ -218,6 +222,12 @@ impl AsyncWrite for ClientStream {
 impl Drop for ClientStream {
     fn drop(&mut self) {
         if let Some(tcp) = self.tcp.take() {
+            // An answer that breaks must look broken, and not like a connection that was never used:
+            // what of it was let go already goes out, as far as it can without waiting.
+            // A write that has begun is left alone: how much of it is out already is not known.
+            if self.stall.0.is_none() {
+                let _ = tcp.get_ref().try_write(tcp.buffer());
+            }
             self.control.hand_back(tcp.into_inner());
         }
     }

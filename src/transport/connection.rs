@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::intake::{Intake, Taken};
-use super::{Admission, ClientStream, Gatekeeper};
+use super::{Admission, ClientStream, Cut, Gatekeeper, Guests};
 
 /// How much and how long a connection may take.
 #[derive(Debug, Clone)]
@@ -36,17 +36,24 @@ pub struct Door<A> {
     pub app: Arc<A>,
     /// Looks at heads before bodies are read.
     pub gatekeeper: Arc<dyn Gatekeeper>,
+    /// Counts connections.
+    pub guests: Arc<Guests>,
     /// Counts what is held.
     pub admission: Arc<Admission>,
     /// Sizes and deadlines.
     pub limits: Limits,
     /// Turns true when the process stops.
     pub stopping: watch::Receiver<bool>,
+    /// Turns true when what still runs then must end.
+    pub cutting: watch::Receiver<bool>,
 }
 
 impl<A: HttpServerApp + Send + Sync + 'static> Door<A> {
     /// Serves one connection to its end.
     pub async fn serve(&self, mut tcp: TcpStream) {
+        let Ok(client) = tcp.peer_addr() else { return };
+        // Too many are here already: closed without a word, which costs nothing.
+        let Some(_guest) = self.guests.enter(client.ip()) else { return };
         let Ok(digest) = digest_of(&tcp) else { return };
         let (mut buffer, mut patience) = (BytesMut::with_capacity(FIRST_READ), self.limits.header_read);
         while let Some(taken) = self.next(&mut tcp, &mut buffer, patience).await {
@@ -88,7 +95,16 @@ impl<A: HttpServerApp + Send + Sync + 'static> Door<A> {
             ClientStream::new(tcp, digest, taken.head, early, Arc::clone(&control), self.limits.write);
         let mut session = ServerSession::new_http1(Box::new(stream));
         session.set_connection_user_context(Some(Box::new(taken.arrival)));
-        let reused = self.app.process_new_http(session, &self.stopping).await;
+        let mut process = std::pin::pin!(self.app.process_new_http(session, &self.stopping));
+        let mut cutting = self.cutting.clone();
+        let reused = tokio::select! {
+            biased;
+            reused = &mut process => reused,
+            _ = async { cutting.wait_for(|cutting| *cutting).await.is_ok() } => {
+                control.cut(Cut::Stop);
+                process.await
+            }
+        };
         let stream = reused.and_then(|reused| reused.consume().0.into_any().downcast::<ClientStream>().ok());
         stream.and_then(|stream| stream.into_parts()).ok_or_else(|| control.returned())
     }

@@ -21,6 +21,8 @@ struct State {
     patience: Option<Patience>,
     /// Whether what is written is kept back.
     holding: bool,
+    /// Whether what is written goes out at once.
+    eager: bool,
     waker: Option<Waker>,
     /// The connection, when Pingora dropped the stream without handing it back.
     returned: Option<TcpStream>,
@@ -43,6 +45,8 @@ pub enum Cut {
     Idle,
     /// The gate that it passed has closed, and its time to drain is over.
     Gate,
+    /// The process stops, and its grace is over.
+    Stop,
 }
 
 impl Control {
@@ -73,7 +77,8 @@ impl Control {
     /// Takes the deadline and a cut away, and holds nothing back.
     pub fn clear(&self) {
         let mut state = self.state.lock();
-        (state.patience, state.cut, state.holding) = (None, None, false);
+        (state.patience, state.cut) = (None, None);
+        (state.holding, state.eager) = (false, false);
     }
 
     /// Whether the exchange was cut, and why; asking takes the cut away.
@@ -84,6 +89,15 @@ impl Control {
     /// Keeps what is written from now on, or lets it go.
     pub fn hold(&self, holding: bool) {
         self.state.lock().holding = holding;
+    }
+
+    /// Sends what is written from now on at once, without waiting for more.
+    pub fn send_at_once(&self) {
+        self.state.lock().eager = true;
+    }
+
+    pub(super) fn is_eager(&self) -> bool {
+        self.state.lock().eager
     }
 
     pub(super) fn is_holding(&self) -> bool {

@@ -14,6 +14,7 @@ mod admission;
 mod client_stream;
 mod connection;
 mod control;
+mod guests;
 mod intake;
 mod rewind;
 
@@ -21,5 +22,6 @@ pub use admission::{Admission, Held};
 pub use client_stream::ClientStream;
 pub use connection::{Door, Limits};
 pub use control::{Control, Cut};
+pub use guests::{Guest, Guests};
 pub use intake::{Arrival, Fault, Gatekeeper};
 pub use rewind::rewind;

@@ -3,7 +3,7 @@
 //! One binary, so that it is linked once. A test belongs to the module that names the behaviour it proves.
 #![cfg(test)]
 
-/// Every body arrives whole: sizes, framings, retries, pipelining, deadlines, limits.
+/// Every body arrives whole: sizes, framings, retries, pipelining.
 mod bodies;
 /// The command line: help, usage errors, `check`, `explain` against live traffic, `schema`.
 mod cli;
@@ -17,6 +17,8 @@ mod gates;
 mod heads;
 /// Probes: how a peer is found to be down, and up again.
 mod health;
+/// Past `limits`: sizes, deadlines, exchanges in flight, bytes held.
+mod limits;
 /// Status, code and shape of every error that sluice makes.
 mod refusals;
 /// The files in `conf/`, booted as they are.

@@ -30,10 +30,10 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::Args;
 use tokio::sync::broadcast::error::RecvError;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 use crate::config;
-use crate::server::Server;
+use crate::server::{Server, Stop};
 use crate::telemetry::{Journal, logging};
 use mode::Mode;
 use script::banner;
@@ -69,9 +69,10 @@ pub fn run(demo: &Demo) -> anyhow::Result<u8> {
         let (Some(proxy), Some(admin)) = (proxy.first(), admin.first()) else {
             anyhow::bail!("nothing is listened on");
         };
+        let stops = ends(demo.duration)?;
         super::out(&banner(*proxy, *admin, stage.mode.addr()))?;
         let telling = tokio::spawn(tell(server.journal(), stage.mode.watch()));
-        server.run(end(demo.duration)?).await;
+        server.run(stops).await;
         telling.abort();
         super::out("The demo is over; nothing is left running.\n")?;
         Ok(0)
@@ -100,13 +101,18 @@ async fn tell(journal: Arc<Journal>, mut mode: watch::Receiver<Mode>) -> anyhow:
     }
 }
 
-/// Ready when the time is up or somebody says so.
-fn end(duration: Option<Duration>) -> anyhow::Result<impl Future<Output = ()>> {
-    let told = super::serve::told_to_stop()?;
-    Ok(async move {
-        match duration {
-            None => told.await,
-            Some(duration) => tokio::select! { () = told => {}, () = tokio::time::sleep(duration) => {} },
-        }
-    })
+/// Says when the time is up, or what a signal says before.
+fn ends(duration: Option<Duration>) -> anyhow::Result<mpsc::Receiver<Stop>> {
+    let mut told = super::serve::stops()?;
+    let Some(duration) = duration else { return Ok(told) };
+    let (sender, stops) = mpsc::channel(2);
+    tokio::spawn(async move {
+        let stop = tokio::select! {
+            Some(stop) = told.recv() => stop,
+            () = tokio::time::sleep(duration) => Stop::Gracefully,
+        };
+        // Nobody listens any more when the demo is over already.
+        let _ = sender.send(stop).await;
+    });
+    Ok(stops)
 }

@@ -5,8 +5,10 @@
 //! | who may ask | `guard` |
 //! | `GET /livez`, `/readyz`, `/metrics`, `/status` | here |
 //! | `PUT /gates/{name}` | `push` |
+//! | `POST /explain`, `POST /reload` | `policy` |
 
 mod guard;
+mod policy;
 mod push;
 
 use std::sync::Arc;
@@ -23,8 +25,9 @@ use pingora_http::ResponseHeader;
 use serde_json::Value;
 use tokio::time::timeout;
 
+use super::reload::Reloader;
 use super::{scrape, status};
-use crate::fleet::Fleet;
+use crate::fleet::{Fleet, Live};
 use crate::openai::{self, Refused, Shape};
 use crate::telemetry::Metrics;
 pub use guard::Guard;
@@ -35,6 +38,10 @@ pub struct Admin {
     pub fleet: Arc<Fleet>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
+    /// Puts policies in force.
+    pub reloader: Arc<Reloader>,
+    /// Decides about a request that nobody sent.
+    pub explain: Explain,
     /// Bytes of request bodies held now.
     pub buffered: Box<dyn Fn() -> usize + Send + Sync>,
     /// Who may ask what.
@@ -42,6 +49,9 @@ pub struct Admin {
     /// Whether the first polls are done and the process does not stop.
     pub ready: Arc<AtomicBool>,
 }
+
+/// Decides about a request that nobody sent, under this policy.
+pub type Explain = Box<dyn Fn(&Live, &Value) -> Result<Value, Refused> + Send + Sync>;
 
 /// An answer: status, media type, body.
 struct Answer {
@@ -84,12 +94,19 @@ impl Admin {
             ("GET", "/readyz") if self.ready.load(Ordering::Acquire) => Ok(Answer::text(200, "ready\n")),
             ("GET", "/readyz") => Ok(Answer::text(503, "not ready: starting or stopping\n")),
             ("GET", "/metrics") => Ok(self.metrics()),
-            ("GET", "/status") => Ok(Answer::json(&status::status(&self.fleet.live()))),
+            ("GET", "/status") => Ok(Answer::json(&self.status())),
             ("PUT", gate) if gate.starts_with(push::PREFIX) => self.push(session).await,
+            ("POST", "/explain") => self.explained(session).await,
+            ("POST", "/reload") => self.reload().await,
             (_, "/livez" | "/readyz" | "/metrics" | "/status") => Err(method_not_allowed("GET")),
+            (_, "/explain" | "/reload") => Err(method_not_allowed("POST")),
             (_, gate) if gate.starts_with(push::PREFIX) => Err(method_not_allowed("PUT")),
             _ => Err(Refused::new(404, "unknown_path", "there is nothing at this path")),
         }
+    }
+
+    fn status(&self) -> Value {
+        status::status(&self.fleet.live(), self.reloader.last_error())
     }
 
     fn metrics(&self) -> Answer {
@@ -143,8 +160,15 @@ fn add_refusal(head: &mut ResponseHeader, refused: &Refused) -> Result<()> {
     Ok(())
 }
 
-/// A body of a few lines at most, as JSON.
+/// A body as JSON.
 async fn json_body(session: &mut ServerSession) -> Result<Value, Refused> {
+    let body = whole_body(session).await?;
+    serde_json::from_slice(&body)
+        .map_err(|error| Refused::new(400, "invalid_json", format!("the body is not JSON: {error}")))
+}
+
+/// A body of a few lines at most.
+async fn whole_body(session: &mut ServerSession) -> Result<BytesMut, Refused> {
     let mut body = BytesMut::new();
     let read = async {
         while let Ok(Some(piece)) = session.read_request_body().await {
@@ -157,8 +181,7 @@ async fn json_body(session: &mut ServerSession) -> Result<Value, Refused> {
     };
     let late = || Refused::new(408, "body_timeout", "the body did not come in time");
     timeout(READ_TIMEOUT, read).await.map_err(|_elapsed| late())??;
-    serde_json::from_slice(&body)
-        .map_err(|error| Refused::new(400, "invalid_json", format!("the body is not JSON: {error}")))
+    Ok(body)
 }
 
 fn method_not_allowed(allowed: &'static str) -> Refused {

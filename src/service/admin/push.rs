@@ -7,7 +7,7 @@ use pingora_core::protocols::http::ServerSession;
 use serde_json::json;
 use tokio::time::timeout;
 
-use super::{Admin, Answer, json_body};
+use super::{Admin, Answer, whole_body};
 use crate::fleet::LiveGate;
 use crate::gate::answer;
 use crate::openai::Refused;
@@ -17,10 +17,14 @@ impl Admin {
     pub(super) async fn push(&self, session: &mut ServerSession) -> Result<Answer, Refused> {
         let gate = self.gate_of(session.req_header().uri.path())?;
         let wait = wait_of(session.req_header().uri.query().unwrap_or_default())?;
-        let body = json_body(session).await?;
-        let observation = answer::parse(body.to_string().as_bytes())
+        let body = whole_body(session).await?;
+        let observation = answer::parse(&body)
             .map_err(|fault| Refused::new(400, "invalid_request", format!("not a mode: {fault}")))?;
+        let mut heard = gate.polled_since_push();
         settled(&gate, &self.metrics, gate.push(observation));
+        // The push holds already. What the PC itself says is asked at once, and heard if it is quick: a
+        // GAMING that both have said ends with the PC's next NORMAL.
+        let _ = timeout(CONFIRM, heard.changed()).await;
         if let Some(limit) = wait {
             // Time up is an answer too: `drained` says it.
             let _ = timeout(limit, gate.drained()).await;
@@ -65,5 +69,7 @@ fn bad_query(words: &'static str) -> Refused {
 
 /// Where the gates are.
 pub const PREFIX: &str = "/gates/";
+/// How long a push waits for the PC to be asked.
+const CONFIRM: Duration = Duration::from_millis(100);
 const DEFAULT_WAIT: Duration = Duration::from_secs(30);
 const MAX_WAIT: Duration = Duration::from_secs(600);

@@ -25,8 +25,6 @@ pub struct Client {
 pub struct Response {
     /// The status code.
     pub status: u16,
-    /// The head as it came, blank line included.
-    pub head: Vec<u8>,
     /// Names in lower case.
     pub headers: Fields,
     /// The body, its framing taken off.
@@ -135,7 +133,7 @@ impl Client {
             assert!(!is_timeout(&error), "no answer within {PATIENCE:?}");
             None
         })?;
-        Some(Response::begun(head))
+        Some(Response::begun(&head))
     }
 
     /// The next head, 1xx left out.
@@ -228,8 +226,8 @@ impl Client {
 }
 
 impl Response {
-    fn begun(head: Vec<u8>) -> Self {
-        let (line, headers) = parse_head(&head);
+    fn begun(head: &[u8]) -> Self {
+        let (line, headers) = parse_head(head);
         let status = line.split(' ').nth(1).and_then(|status| status.parse().ok());
         let status = status.unwrap_or_else(|| panic!("no status line: {line:?}"));
         let chunked = field(&headers, "transfer-encoding").is_some_and(|coding| coding.contains("chunked"));
@@ -241,7 +239,7 @@ impl Response {
             None => Left::UntilClose,
         };
         let (body, pieces) = (Vec::new(), Vec::new());
-        Self { status, head, headers, body, complete: false, head_at: Instant::now(), pieces, left, taken: 0 }
+        Self { status, headers, body, complete: false, head_at: Instant::now(), pieces, left, taken: 0 }
     }
 
     /// The first header of that name (in lower case).

@@ -236,11 +236,6 @@ impl Gateway {
     pub fn log(&self) -> String {
         self.process.lines().join("\n")
     }
-
-    /// The process itself.
-    pub const fn process(&self) -> &Process {
-        &self.process
-    }
 }
 
 /// A chat's body with one user message.

@@ -22,12 +22,15 @@ pub struct Jam {
 #[derive(Default)]
 struct Shared {
     state: Mutex<State>,
-    opened: Condvar,
+    /// `jammed` or `parked` has changed.
+    turned: Condvar,
 }
 
 #[derive(Default)]
 struct State {
     jammed: bool,
+    /// Whether the accepting thread has stopped.
+    parked: bool,
     /// What fills the backlog.
     fillers: Vec<TcpStream>,
     /// First lines of requests that were no probes.
@@ -54,6 +57,10 @@ impl Jam {
     #[must_use]
     pub fn jam(&self) -> bool {
         self.shared.state().jammed = true;
+        // the first one stops the accepting thread, the rest fill the backlog
+        let first = TcpStream::connect(self.addr).expect("it listens");
+        let parked = self.shared.turned.wait_while(self.shared.state(), |state| !state.parked);
+        parked.expect("no thread panics with the lock").fillers.push(first);
         for _ in 0..MANY {
             match TcpStream::connect_timeout(&self.addr, HANGS) {
                 Ok(filler) => self.shared.state().fillers.push(filler),
@@ -68,7 +75,7 @@ impl Jam {
         let mut state = self.shared.state();
         state.jammed = false;
         state.fillers.clear();
-        self.shared.opened.notify_all();
+        self.shared.turned.notify_all();
     }
 
     /// First lines of the requests that came, probes left out.
@@ -84,8 +91,11 @@ impl Shared {
 
     fn accept(self: &Arc<Self>, listener: &TcpListener) {
         for stream in listener.incoming() {
-            let state = self.opened.wait_while(self.state(), |state| state.jammed);
-            drop(state.expect("no thread panics with the lock"));
+            let mut state = self.state();
+            state.parked = state.jammed;
+            self.turned.notify_all();
+            let state = self.turned.wait_while(state, |state| state.jammed);
+            state.expect("no thread panics with the lock").parked = false;
             let shared = Arc::clone(self);
             thread::spawn(move || stream.map(|stream| shared.serve(stream)));
         }

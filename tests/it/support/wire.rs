@@ -22,11 +22,6 @@ impl Wire {
         Ok(Self { stream, unread: Vec::new() })
     }
 
-    /// The socket itself.
-    pub const fn stream(&self) -> &TcpStream {
-        &self.stream
-    }
-
     /// What came and was not asked for.
     pub fn unread(&self) -> &[u8] {
         &self.unread
