@@ -1,37 +1,72 @@
 //! The token estimate: every byte weighs by its class and the class before it. No tokenizer.
 //!
-//! A byte-pair vocabulary knows short words whole, joins a word and the blank before it, and
-//! spends about a token on each digit, a fraction of one on each further letter of a long word,
-//! on a line break, on a run of punctuation. [`Factors`] says how much of each; the table
-//! of weights is made from it at compile time, so that counting is a look-up and an addition a byte.
+//! A byte-pair vocabulary knows short words whole, joins a word and the blank before it, and cuts
+//! where the sort of character changes. So a thing costs something by itself and something for the
+//! boundary before it; [`Factors`] says how much. The table of weights is made from it at compile
+//! time, so that counting is a look-up and an addition a byte. The factors are fitted, by
+//! `tools/tokens/run`, to two real vocabularies; `docs/tokens.md` has the errors.
 
 use super::cursor::plain_run;
 
-/// Thousandths of a token that each thing costs.
+/// Thousandths of a token that each thing costs. What a vocabulary joins to its neighbour costs little.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Factors {
-    /// A word's beginning: a letter after none, or a capital after a small letter.
+    /// A word's beginning: a letter after none, and after no digit.
     pub word: u32,
-    /// Each letter.
+    /// A capital after a small letter: `fooBar`.
+    pub hump: u32,
+    /// A small letter after a capital.
+    pub after_capital: u32,
+    /// A letter after a digit.
+    pub after_digit: u32,
+    /// Each small letter that is not a rare one.
     pub letter: u32,
-    /// Each digit: the vocabularies of the Qwen family have no numbers of two digits.
+    /// Each small letter of [`RARE_LETTERS`].
+    pub rare_letter: u32,
+    /// Each capital.
+    pub capital: u32,
+    /// A number's beginning: a digit after none, and after no letter.
+    pub number: u32,
+    /// A digit after a letter.
+    pub digit_in_word: u32,
+    /// Each digit: the vocabularies of the Qwen family have no numbers of two.
     pub digit: u32,
-    /// The first of a run of the same sort of punctuation.
-    pub punctuation_run: u32,
+    /// The first of a run of punctuation.
+    pub mark_run: u32,
     /// Each character of punctuation.
-    pub punctuation: u32,
-    /// The first of a run of line breaks, and the first blank of an indentation.
+    pub mark: u32,
+    /// The first of a run of line breaks, unless punctuation stands before it.
     pub line_break: u32,
-    /// Each blank or line break, besides: almost all of them are part of another token.
+    /// The first of a run of line breaks after punctuation: often part of one token with it.
+    pub break_after_mark: u32,
+    /// The first blank of an indentation.
+    pub indentation: u32,
+    /// The first blank of a run within a line.
+    pub space: u32,
+    /// Each further blank or line break of a run.
     pub blank: u32,
     /// Each control character.
     pub control: u32,
-    /// Each character of two UTF-8 bytes: accented, Greek, Cyrillic, Arabic, Hebrew letters.
+    /// Each Latin letter of two UTF-8 bytes: accented ones.
+    pub accented: u32,
+    /// The first of a run of other characters of two bytes.
+    pub two_bytes_run: u32,
+    /// Each other character of two: Greek, Cyrillic, Arabic, Hebrew letters.
     pub two_bytes: u32,
-    /// Each character of three: Chinese, Japanese, Korean, Indic scripts, typographic signs.
+    /// The first of a run of Chinese or Japanese characters.
+    pub cjk_run: u32,
+    /// Each Chinese or Japanese character, and their punctuation.
+    pub cjk: u32,
+    /// Each character of the scripts of India and its neighbours.
+    pub indic: u32,
+    /// The first of a run of other characters of three bytes.
+    pub three_bytes_run: u32,
+    /// Each other character of three: Korean, typographic signs.
     pub three_bytes: u32,
     /// Each character of four: emoji.
     pub four_bytes: u32,
+    /// Each quote, bracket and brace of JSON that counts, besides: what joins its parts is not seen.
+    pub structure: u32,
     /// Each message: its role and the marks around it.
     pub message: u32,
     /// Each request for text: the marks before the answer.
@@ -40,23 +75,43 @@ pub struct Factors {
     pub tools: u32,
 }
 
-/// The factors in use. They err to the upper side: too small an estimate costs a refused request.
+/// The factors in use, as `tools/tokens/run` prints them.
 pub const FACTORS: Factors = Factors {
-    word: 780,
-    letter: 90,
-    digit: 900,
-    punctuation_run: 600,
-    punctuation: 250,
-    line_break: 700,
-    blank: 20,
+    word: 170,
+    hump: 490,
+    after_capital: 370,
+    after_digit: 1_570,
+    letter: 60,
+    rare_letter: 380,
+    capital: 220,
+    number: 320,
+    digit_in_word: 480,
+    digit: 820,
+    mark_run: 730,
+    mark: 170,
+    line_break: 1_600,
+    break_after_mark: 460,
+    indentation: 550,
+    space: 380,
+    blank: 10,
     control: 1_000,
-    two_bytes: 450,
-    three_bytes: 850,
-    four_bytes: 2_000,
+    accented: 2_250,
+    two_bytes_run: 200,
+    two_bytes: 220,
+    cjk_run: 460,
+    cjk: 610,
+    indic: 690,
+    three_bytes_run: 900,
+    three_bytes: 370,
+    four_bytes: 2_200,
+    structure: 520,
     message: 5_000,
     request: 3_000,
-    tools: 100_000,
+    tools: 80_000,
 };
+
+/// Small letters that seldom stand in the pieces that vocabularies know: each cuts a word more often.
+const RARE_LETTERS: &[u8] = b"bghjkvwz";
 
 /// Sees what a cursor passes over.
 pub(super) trait Meter {
@@ -139,17 +194,14 @@ impl Meter for Tally {
     }
 
     fn unit(&mut self, unit: u16) {
-        self.class(match unit {
-            0x22 | 0x5c => MARK,
-            0x0a | 0x0d => BREAK,
-            0x09 => BLANK,
-            0x00..0x20 => CONTROL,
-            0x20..0x80 => unit.to_le_bytes().first().map_or(CONTROL, |&byte| class_of(byte)),
-            0x80..0x800 => TWO,
-            0xd800..0xdc00 => FOUR,
-            0xdc00..0xe000 => TAIL, // the low half of a pair that was counted
-            0x800.. => THREE,
-        });
+        if let Ok(byte @ 0x00..0x80) = u8::try_from(unit) {
+            return self.class(escaped(byte));
+        }
+        if matches!(unit, 0xdc00..0xe000) {
+            return; // the low half of a pair that was counted
+        }
+        self.class(lead_of(unit));
+        self.before = TAIL;
     }
 
     fn bare(&mut self, bytes: &[u8]) {
@@ -158,21 +210,26 @@ impl Meter for Tally {
 
     fn mark(&mut self) {
         self.class(MARK);
+        self.add(FACTORS.structure);
     }
 }
 
 // The classes of bytes. STOP is what ends a run of a JSON string's own bytes.
-const SMALL: u8 = 0;
-const CAPITAL: u8 = 1;
-const DIGIT: u8 = 2;
-const BLANK: u8 = 3;
-const BREAK: u8 = 4;
-const MARK: u8 = 5;
-const CONTROL: u8 = 6;
-const TWO: u8 = 7;
-const THREE: u8 = 8;
-const FOUR: u8 = 9;
-const TAIL: u8 = 10;
+const COMMON: u8 = 0;
+const RARE: u8 = 1;
+const CAPITAL: u8 = 2;
+const DIGIT: u8 = 3;
+const BLANK: u8 = 4;
+const BREAK: u8 = 5;
+const MARK: u8 = 6;
+const CONTROL: u8 = 7;
+const LATIN: u8 = 8;
+const TWO: u8 = 9;
+const CJK: u8 = 10;
+const INDIC: u8 = 11;
+const THREE: u8 = 12;
+const FOUR: u8 = 13;
+const TAIL: u8 = 14;
 const STOP: u8 = 15;
 
 static CLASSES: [u8; 256] = classes();
@@ -182,32 +239,69 @@ fn class_of(byte: u8) -> u8 {
     CLASSES.get(usize::from(byte)).copied().unwrap_or(STOP)
 }
 
+/// The class of a character below U+0080 that was written as an escape.
+fn escaped(byte: u8) -> u8 {
+    match byte {
+        b'\n' | b'\r' => BREAK,
+        b'"' | b'\\' => MARK,
+        b'\t' => BLANK,
+        0x00..0x20 => CONTROL,
+        _ => class_of(byte),
+    }
+}
+
+/// The class of a UTF-16 unit from U+0080 on: that of the byte that its character begins with in UTF-8.
+const fn lead_of(unit: u16) -> u8 {
+    match unit {
+        0x00..0x2c0 => LATIN,
+        0x2c0..0x800 => TWO,
+        0x800..0x2000 => INDIC,
+        0x3000..0xa000 => CJK,
+        0xd800..0xe000 => FOUR,
+        0x2000.. => THREE,
+    }
+}
+
 fn weight_of(before: u8, class: u8) -> u32 {
     WEIGHTS.get(usize::from(before << 4 | class)).copied().unwrap_or(0)
 }
 
-#[expect(clippy::indexing_slicing, reason = "a byte is within 256")]
+#[expect(clippy::indexing_slicing, reason = "a byte is within 256, and the place within the letters")]
 const fn classes() -> [u8; 256] {
     let mut table = [STOP; 256];
     let mut byte = 0x20_u8;
     loop {
-        table[byte as usize] = match byte {
-            b'a'..=b'z' => SMALL,
-            b'A'..=b'Z' => CAPITAL,
-            b'0'..=b'9' => DIGIT,
-            b' ' => BLANK,
-            b'"' | b'\\' => STOP,
-            0x7f => CONTROL,
-            0x00..0x80 => MARK,
-            0x80..0xc0 => TAIL,
-            0xc0..0xe0 => TWO,
-            0xe0..0xf0 => THREE,
-            0xf0.. => FOUR,
-        };
+        table[byte as usize] = class(byte);
         if byte == u8::MAX {
-            return table;
+            break;
         }
         byte += 1;
+    }
+    let mut place = 0;
+    while place < RARE_LETTERS.len() {
+        table[RARE_LETTERS[place] as usize] = RARE;
+        place += 1;
+    }
+    table
+}
+
+/// The class of a byte that is no control character below a blank.
+const fn class(byte: u8) -> u8 {
+    match byte {
+        b'a'..=b'z' => COMMON,
+        b'A'..=b'Z' => CAPITAL,
+        b'0'..=b'9' => DIGIT,
+        b' ' => BLANK,
+        b'"' | b'\\' => STOP,
+        0x7f => CONTROL,
+        0x00..0x80 => MARK,
+        0x80..0xc0 => TAIL,
+        0xc0..0xcb => LATIN,
+        0xcb..0xe0 => TWO,
+        0xe0..0xe2 => INDIC,
+        0xe3..0xea => CJK,
+        0xe2 | 0xea..0xf0 => THREE,
+        0xf0.. => FOUR,
     }
 }
 
@@ -216,7 +310,7 @@ const fn weights(factors: &Factors) -> [u32; 256] {
     let mut table = [0; 256];
     let mut pair = 0_u8;
     loop {
-        table[pair as usize] = weight(factors, pair >> 4, pair & 15);
+        table[pair as usize] = own(factors, pair >> 4, pair & 15) + boundary(factors, pair >> 4, pair & 15);
         if pair == u8::MAX {
             return table;
         }
@@ -224,21 +318,49 @@ const fn weights(factors: &Factors) -> [u32; 256] {
     }
 }
 
-/// What a byte costs by its class and the class before it.
-const fn weight(factors: &Factors, before: u8, class: u8) -> u32 {
+/// What a byte costs by itself; blanks and line breaks only where others stand before them.
+const fn own(factors: &Factors, before: u8, class: u8) -> u32 {
     match (before, class) {
-        (SMALL | CAPITAL | TAIL, SMALL) | (CAPITAL | TAIL, CAPITAL) => factors.letter,
-        (_, SMALL | CAPITAL) => factors.word + factors.letter,
+        (_, COMMON) => factors.letter,
+        (_, RARE) => factors.rare_letter,
+        (_, CAPITAL) => factors.capital,
         (_, DIGIT) => factors.digit,
-        (MARK, MARK) => factors.punctuation,
-        (_, MARK) => factors.punctuation_run + factors.punctuation,
-        (BREAK, BREAK) => factors.blank,
-        (_, BREAK) | (BREAK, BLANK) => factors.line_break + factors.blank,
-        (_, BLANK) => factors.blank,
+        (_, MARK) => factors.mark,
+        (BLANK | BREAK, BLANK | BREAK) => factors.blank,
         (_, CONTROL) => factors.control,
+        (_, LATIN) => factors.accented,
         (_, TWO) => factors.two_bytes,
+        (_, CJK) => factors.cjk,
+        (_, INDIC) => factors.indic,
         (_, THREE) => factors.three_bytes,
         (_, FOUR) => factors.four_bytes,
+        _ => 0,
+    }
+}
+
+/// What it costs besides, because of what stands before it.
+const fn boundary(factors: &Factors, before: u8, class: u8) -> u32 {
+    match (before, class) {
+        (COMMON | RARE, CAPITAL) => factors.hump,
+        (CAPITAL, COMMON | RARE) => factors.after_capital,
+        (DIGIT, COMMON | RARE | CAPITAL) => factors.after_digit,
+        (COMMON | RARE | CAPITAL, DIGIT) => factors.digit_in_word,
+        (COMMON | RARE | CAPITAL | TAIL, COMMON | RARE | CAPITAL)
+        | (DIGIT, DIGIT)
+        | (MARK, MARK)
+        | (BREAK, BREAK)
+        | (BLANK, BLANK) => 0,
+        (_, COMMON | RARE | CAPITAL) => factors.word,
+        (_, DIGIT) => factors.number,
+        (_, MARK) => factors.mark_run,
+        (MARK, BREAK) => factors.break_after_mark,
+        (BREAK, BLANK) => factors.indentation,
+        (_, BREAK) => factors.line_break,
+        (_, BLANK) => factors.space,
+        (TAIL, _) => 0, // a character of the same run, as a rule
+        (_, TWO) => factors.two_bytes_run,
+        (_, CJK) => factors.cjk_run,
+        (_, THREE) => factors.three_bytes_run,
         _ => 0,
     }
 }

@@ -1,6 +1,8 @@
 //! What happens to this exchange when a peer fails: another peer, the next candidate, or none.
 //! What happens to the next exchanges is `service::health`'s.
 
+use std::time::Duration;
+
 use pingora_error::{Error, ErrorSource, ErrorType, Result};
 use pingora_http::ResponseHeader;
 
@@ -100,12 +102,8 @@ impl Gateway {
         if error.esource != ErrorSource::Upstream || exchange.relay.released {
             return error;
         }
-        if cut.is_none()
-            && client_reused
-            && exchange.relay.status.is_none()
-            && was_closed(&error)
-            && exchange.ask_again()
-        {
+        let was_stale = cut.is_none() && client_reused && exchange.was_closed_at_once(&error);
+        if was_stale && exchange.ask_again() {
             return again("the pooled connection was closed under the request");
         }
         if cut.is_none() && !client_reused && exchange.relay.status.is_none() {
@@ -162,6 +160,17 @@ impl Exchange {
         again("the gate closed before the answer began")
     }
 
+    /// Whether the connection was closed under the request: a reset, a failed write or its end, within
+    /// a round trip. What comes later comes from a server that has read the request.
+    fn was_closed_at_once(&self, error: &Error) -> bool {
+        let closed = matches!(
+            error.etype(),
+            ErrorType::WriteError | ErrorType::ReadError | ErrorType::ConnectionClosed
+        );
+        let connected = self.attempt.as_ref().and_then(|attempt| attempt.connected);
+        closed && self.relay.status.is_none() && connected.is_some_and(|at| at.elapsed() < STALE_SHOWS)
+    }
+
     /// Allows the same peer once more, on a fresh connection: its pooled one was closed under the request.
     fn ask_again(&mut self) -> bool {
         let first = !std::mem::replace(&mut self.stale, true);
@@ -172,10 +181,8 @@ impl Exchange {
     }
 }
 
-/// Whether the connection was closed under the request: a reset, a failed write, or its end.
-fn was_closed(error: &Error) -> bool {
-    matches!(error.etype(), ErrorType::WriteError | ErrorType::ReadError | ErrorType::ConnectionClosed)
-}
-
+/// A connection that the server had closed shows it within this time: far more than a round trip in a
+/// home, far less than a model takes to die.
+const STALE_SHOWS: Duration = Duration::from_millis(200);
 /// A request under which so many backends have died is sent to no other: it may be what kills them.
 const MAX_DEATHS: usize = 2;

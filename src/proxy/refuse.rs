@@ -217,6 +217,11 @@ impl Gateway {
         let refused = exchange.refused.get_or_insert_with(|| of_error(error));
         let error_code = refused.status;
         let written = exchange.write_refusal(session).await.is_ok();
+        if let Some(arrival) =
+            exchange.arrival.as_ref().filter(|_| written && session.get_keepalive().is_some())
+        {
+            arrival.control.go_on();
+        }
         FailToProxy { error_code, can_reuse_downstream: written }
     }
 }

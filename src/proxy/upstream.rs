@@ -31,6 +31,8 @@ pub struct Attempt {
     pub slot: Slot,
     /// The place behind its gate, once it is connected.
     pub pass: Option<GatePass>,
+    /// When its connection stood.
+    pub connected: Option<Instant>,
     /// The body as this backend gets it.
     pub body: Bytes,
 }
@@ -51,7 +53,7 @@ impl Gateway {
             let body = exchange.forwarded(backend);
             let peer = slot.peer().clone();
             exchange.attempts += 1;
-            exchange.attempt = Some(Attempt { backend, slot, pass: None, body });
+            exchange.attempt = Some(Attempt { backend, slot, pass: None, connected: None, body });
             exchange.asked.get_or_insert_with(Instant::now);
             let Some(configured) = exchange.asked_backend() else { break };
             match resolve(&peer, configured.timeouts.connect).await {
@@ -68,6 +70,9 @@ impl Gateway {
         if !exchange.pass_gate() {
             exchange.attempt = None;
             return Err(again("the gate closed while the connection was made"));
+        }
+        if let Some(attempt) = &mut exchange.attempt {
+            attempt.connected = Some(Instant::now());
         }
         if let (Some(backend), Some(arrival)) = (exchange.asked_backend(), &exchange.arrival) {
             arrival.control.expect_within(backend.timeouts.first_byte, Cut::FirstByte);

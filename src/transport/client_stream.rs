@@ -228,7 +228,7 @@ impl Drop for ClientStream {
             if self.stall.0.is_none() {
                 let _ = tcp.get_ref().try_write(tcp.buffer());
             }
-            self.control.hand_back(tcp.into_inner());
+            self.control.hand_back(tcp.into_inner(), std::mem::take(&mut self.early));
         }
     }
 }

@@ -60,7 +60,7 @@ impl<A: HttpServerApp + Send + Sync + 'static> Door<A> {
             let whole = taken.arrival.body.is_ok();
             match self.exchange(tcp, digest.clone(), taken, buffer).await {
                 Ok(parts) => (tcp, buffer) = parts,
-                Err(Some(tcp)) if !whole => return linger(tcp).await,
+                Err(Some((tcp, _))) if !whole => return linger(tcp).await,
                 Err(_) => return,
             }
             patience = self.limits.keepalive;
@@ -89,7 +89,7 @@ impl<A: HttpServerApp + Send + Sync + 'static> Door<A> {
         digest: Arc<SocketDigest>,
         taken: Taken,
         early: BytesMut,
-    ) -> Result<(TcpStream, BytesMut), Option<TcpStream>> {
+    ) -> Result<(TcpStream, BytesMut), Option<(TcpStream, BytesMut)>> {
         let control = Arc::clone(&taken.arrival.control);
         let stream =
             ClientStream::new(tcp, digest, taken.head, early, Arc::clone(&control), self.limits.write);
@@ -106,7 +106,10 @@ impl<A: HttpServerApp + Send + Sync + 'static> Door<A> {
             }
         };
         let stream = reused.and_then(|reused| reused.consume().0.into_any().downcast::<ClientStream>().ok());
-        stream.and_then(|stream| stream.into_parts()).ok_or_else(|| control.returned())
+        match stream.and_then(|stream| stream.into_parts()).ok_or_else(|| control.returned()) {
+            Err(Some(parts)) if control.goes_on() => Ok(parts),
+            outcome => outcome,
+        }
     }
 }
 

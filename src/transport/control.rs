@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::task::{Context, Waker};
 use std::time::Duration;
 
+use bytes::BytesMut;
 use parking_lot::Mutex;
 use tokio::net::TcpStream;
 use tokio::time::Instant;
@@ -24,8 +25,10 @@ struct State {
     /// Whether what is written goes out at once.
     eager: bool,
     waker: Option<Waker>,
-    /// The connection, when Pingora dropped the stream without handing it back.
-    returned: Option<TcpStream>,
+    /// The connection and its early bytes, when Pingora dropped the stream without handing it back.
+    returned: Option<(TcpStream, BytesMut)>,
+    /// Whether the client was promised that the connection goes on.
+    goes_on: bool,
 }
 
 /// How long the upstream may be silent, and until when.
@@ -127,11 +130,21 @@ impl Control {
         }
     }
 
-    pub(super) fn hand_back(&self, tcp: TcpStream) {
-        self.state.lock().returned = Some(tcp);
+    /// The answer is written whole and said that the connection goes on: it does, even where Pingora
+    /// would close it, as it does behind every failed attempt.
+    pub fn go_on(&self) {
+        self.state.lock().goes_on = true;
     }
 
-    pub(super) fn returned(&self) -> Option<TcpStream> {
+    pub(super) fn goes_on(&self) -> bool {
+        self.state.lock().goes_on
+    }
+
+    pub(super) fn hand_back(&self, tcp: TcpStream, early: BytesMut) {
+        self.state.lock().returned = Some((tcp, early));
+    }
+
+    pub(super) fn returned(&self) -> Option<(TcpStream, BytesMut)> {
         self.state.lock().returned.take()
     }
 }
