@@ -38,6 +38,8 @@ pub struct Server {
     ready: Arc<AtomicBool>,
     stopping: watch::Sender<bool>,
     cutting: watch::Sender<bool>,
+    /// Turns true when the last exchange is over: until then gates and the admin listener live.
+    over: watch::Sender<bool>,
     grace: Duration,
 }
 
@@ -85,9 +87,10 @@ impl Server {
         let fleet = Fleet::new(config.policy, config.policy_hash).map_err(|error| internal(&error))?;
         let metrics = Metrics::new().map_err(|error| internal(&error))?;
         let ((stopping, stop), (cutting, cut)) = (watch::channel(false), watch::channel(false));
+        let (over, ended) = watch::channel(false);
         let (journal, ready) = (Journal::new(), Arc::new(AtomicBool::new(false)));
         let admission = Admission::new(settings.limits.requests, settings.limits.buffered);
-        let watch = Watch::new(metrics.clone(), stop.clone());
+        let watch = Watch::new(metrics.clone(), ended);
         let reloader = Reloader::new(fleet.clone(), settings.policy_path.clone(), metrics.clone(), watch);
         let gateway = Gateway {
             fleet: fleet.clone(),
@@ -115,6 +118,7 @@ impl Server {
             ready,
             stopping,
             cutting,
+            over,
             grace: settings.shutdown_grace,
         })
     }
@@ -141,13 +145,13 @@ impl Server {
 
     /// Serves until it is told to stop; then without losing anybody, within the grace, or at once.
     pub async fn run(self, mut stops: mpsc::Receiver<Stop>) {
-        let mut tasks = JoinSet::new();
+        let (mut house, mut tasks) = (JoinSet::new(), JoinSet::new());
         self.admins.into_iter().for_each(|listener| {
-            tasks.spawn(accept_admin(listener, Arc::clone(&self.admin), self.stopping.subscribe()));
+            house.spawn(accept_admin(listener, Arc::clone(&self.admin), self.over.subscribe()));
         });
         self.reloader.begin().await;
-        let (reloader, stop_following) = (Arc::clone(&self.reloader), self.stopping.subscribe());
-        tasks.spawn(async move { reloader.follow(stop_following).await });
+        let (reloader, ended) = (Arc::clone(&self.reloader), self.over.subscribe());
+        house.spawn(async move { reloader.follow(ended).await });
         let exchanges = Arc::clone(&self.door.admission);
         self.proxies.into_iter().for_each(|listener| {
             tasks.spawn(accept(listener, Arc::clone(&self.door), self.stopping.subscribe()));
@@ -259,9 +263,10 @@ fn door(
     stopping: watch::Receiver<bool>,
     cutting: watch::Receiver<bool>,
 ) -> Door<HttpProxy<Gateway>> {
+    let reception = Reception { metrics: gateway.metrics.clone() };
     Door {
         app: Arc::new(http_proxy(&pingora_conf(settings), gateway)),
-        gatekeeper: Arc::new(Reception),
+        gatekeeper: Arc::new(reception),
         admission,
         guests: Guests::within(descriptors()),
         limits: limits(settings),

@@ -86,4 +86,23 @@ policy.yaml:3: rules: the list is empty (name at least one)
         assert_eq!(code, 0);
         assert!(out.starts_with(warning), "{out}");
     }
+
+    #[test]
+    fn a_token_that_guards_nothing_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::write(directory.path().join("policy.yaml"), POLICY).unwrap();
+        std::fs::write(directory.path().join("empty"), "\n").unwrap();
+        std::fs::write(directory.path().join("word"), "word\n").unwrap();
+        let path = directory.path().join("sluice.yaml");
+        for (admin, wanted) in [
+            ("token_file: empty", "admin.token_file: the token is empty"),
+            ("gate_token_file: word", "admin.gate_token_file: a token for gates alone guards nothing"),
+        ] {
+            std::fs::write(&path, format!("version: 1\nadmin: {{ {admin} }}\n")).unwrap();
+            let mut out = Vec::new();
+            assert_eq!(run(&path, &mut out), BAD_CONFIG, "{admin}");
+            let said = String::from_utf8(out).unwrap();
+            assert!(said.contains(wanted), "{said}");
+        }
+    }
 }

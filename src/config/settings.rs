@@ -142,12 +142,19 @@ pub(super) fn read(root: &Table<'_>, directory: &Path, policy_path: PathBuf) -> 
     root.version(&d::VERSION);
     let admin = root.table("admin", &["token_file", "gate_token_file", "hosts"]);
     let admin_token_file = token_file(&admin, "token_file", directory);
+    let gate_token_file = token_file(&admin, "gate_token_file", directory);
+    if let (None, Some(item)) =
+        (&admin_token_file, admin.find("gate_token_file").filter(|_| gate_token_file.is_some()))
+    {
+        let help = "set admin.token_file too: without it nobody is asked for anything";
+        item.problem("a token for gates alone guards nothing", help);
+    }
     let listen = root.table("listen", &["proxy", "admin"]);
     Settings {
         proxy: addresses(&listen, "proxy", d::LISTEN_PROXY).into_iter().map(|(address, _)| address).collect(),
         admin: admin_addresses(&listen, admin_token_file.is_some()),
         admin_token_file,
-        gate_token_file: token_file(&admin, "gate_token_file", directory),
+        gate_token_file,
         admin_hosts: admin.list("hosts").iter().filter_map(host).collect(),
         policy_path,
         threads: count(root.whole("threads", &d::THREADS)),
@@ -263,6 +270,9 @@ fn token_file(admin: &Table<'_>, key: &str, directory: &Path) -> Option<PathBuf>
     if matches!(path.try_exists(), Ok(false)) {
         let problem = format!("there is no file {}", quoted(&path.to_string_lossy()));
         item.problem(problem, "the path is taken from this file's directory; `null` asks for no token");
+    } else if std::fs::read_to_string(&path).is_ok_and(|token| token.trim().is_empty()) {
+        // It would let in whoever sends nothing.
+        item.problem("the token is empty", "write a long random word into the file");
     }
     Some(path)
 }

@@ -168,6 +168,11 @@ impl LiveGate {
         self.told(inner)
     }
 
+    /// When it turns unknown by the clock; `None`: not by the clock alone.
+    pub fn turns_stale(&self) -> Option<Instant> {
+        self.inner.lock().machine.next_deadline()
+    }
+
     fn told(&self, mut inner: parking_lot::MutexGuard<'_, Inner>) -> Option<Settled> {
         let settled = inner.settle();
         drop(inner);

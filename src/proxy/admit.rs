@@ -1,13 +1,21 @@
 //! What a head alone decides, before the body is read: path, method, media type, coding.
 
+use std::sync::Arc;
+
+use tokio::time::Instant;
+
 use super::refuse;
 use crate::openai::{Endpoint, Refused};
+use crate::telemetry::{Finished, Metrics};
 use crate::transport::Gatekeeper;
 use crate::wire::{self, Head};
 
 /// Looks at every head.
-#[derive(Debug, Clone, Copy)]
-pub struct Reception;
+#[derive(Debug, Clone)]
+pub struct Reception {
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+}
 
 /// What a path is for. An exact list: nothing is decoded or normalised.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,6 +73,16 @@ impl Gatekeeper for Reception {
             return Err(refuse::coded());
         }
         Ok(true)
+    }
+
+    fn left(&self, began: Instant) {
+        let total = began.elapsed();
+        self.metrics.observe(&Finished { reason: "client_left", total, ..Finished::nobody() });
+        tracing::info!(
+            status = 499,
+            total_ms = total.as_secs_f64() * 1000.0,
+            "a client left before its body was whole"
+        );
     }
 }
 

@@ -1,6 +1,10 @@
 //! Deciding about a request that nobody sent, with the reading and the engine of live traffic.
 
+use std::collections::BTreeMap;
+
 use pingora_http::RequestHeader;
+use serde::Deserialize;
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::peek;
@@ -64,58 +68,53 @@ pub fn explain(live: &Live, view: &View, question: &Question) -> Result<Value, U
     Ok(record::decision(&live.policy, &facts, view, &decision, Some(&rules), refusal))
 }
 
-/// Answers `POST /explain`: `{path?, headers?, body, client?, assume?: {gates: {}, down: []}}`. Without
-/// `assume` the state is the live one.
+/// What `POST /explain` asks. The body stays as it was written: a key that stands twice is seen.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Asked<'a> {
+    path: Option<String>,
+    #[serde(default)]
+    headers: BTreeMap<String, String>,
+    #[serde(borrow)]
+    body: &'a RawValue,
+    client: Option<String>,
+    assume: Option<Assumed>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Assumed {
+    #[serde(default)]
+    gates: BTreeMap<String, String>,
+    #[serde(default)]
+    down: Vec<String>,
+}
+
+/// Answers `POST /explain`. Without `assume` the state is the live one.
 ///
 /// # Errors
 /// 400 where the question is none.
-pub fn answer(live: &Live, asked: &Value) -> Result<Value, Refused> {
-    let bad = |words: String| Refused::new(400, "invalid_request", words);
-    let Some(asked) = asked.as_object() else { return Err(bad("the question is not an object".to_owned())) };
-    let known = ["path", "headers", "body", "client", "assume"];
-    if let Some(key) = asked.keys().find(|key| !known.contains(&key.as_str())) {
-        return Err(bad(format!("unknown member {key:?}; known are {}", known.join(", "))));
-    }
-    let body =
-        asked.get("body").ok_or_else(|| bad("`body`, the request to decide about, is missing".to_owned()))?;
-    let text = |name: &str, default: &str| match asked.get(name) {
-        None | Some(Value::Null) => Ok(default.to_owned()),
-        Some(Value::String(text)) => Ok(text.clone()),
-        Some(_) => Err(bad(format!("`{name}` is not a string"))),
-    };
-    let path = text("path", Endpoint::ChatCompletions.path())?;
-    let unaskable = |error: Unaskable| bad(error.to_string());
+pub fn answer(live: &Live, asked: &[u8]) -> Result<Value, Refused> {
+    let asked: Asked<'_> = serde_json::from_slice(asked).map_err(|error| {
+        let code = if error.is_data() { "invalid_request" } else { "invalid_json" };
+        Refused::new(400, code, format!("not a question: {error}"))
+    })?;
+    let unaskable = |error: Unaskable| Refused::new(400, "invalid_request", error.to_string());
+    let path = asked.path.as_deref().unwrap_or(Endpoint::ChatCompletions.path());
     let question = Question {
-        endpoint: endpoint(&path).map_err(unaskable)?,
-        headers: texts(asked.get("headers"))
-            .ok_or_else(|| bad("`headers` is not an object of strings".to_owned()))?,
-        body: body.to_string().into_bytes(),
-        client: text("client", OPEN_LAN)?,
+        endpoint: endpoint(path).map_err(unaskable)?,
+        headers: asked.headers.into_iter().collect(),
+        body: asked.body.get().as_bytes().to_vec(),
+        client: asked.client.unwrap_or_else(|| OPEN_LAN.to_owned()),
     };
-    let view = match asked.get("assume") {
-        None | Some(Value::Null) => live.view(&[]),
-        Some(assumed) => view_of(live, assumed).map_err(unaskable)?,
+    let view = match asked.assume {
+        None => live.view(&[]),
+        Some(Assumed { gates, down }) => {
+            let gates: Vec<_> = gates.into_iter().collect();
+            assume(live, &gates, &down).map_err(unaskable)?
+        }
     };
     explain(live, &view, &question).map_err(unaskable)
-}
-
-fn view_of(live: &Live, assumed: &Value) -> Result<View, Unaskable> {
-    let gates =
-        texts(assumed.get("gates")).ok_or_else(|| Unaskable::State("what is not a word".to_owned()))?;
-    let down = assumed.get("down").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-    let down: Vec<_> = down.iter().map(|name| name.as_str().unwrap_or_default().to_owned()).collect();
-    assume(live, &gates, &down)
-}
-
-/// An object of strings; none where there is nothing.
-fn texts(value: Option<&Value>) -> Option<Vec<(String, String)>> {
-    match value {
-        None | Some(Value::Null) => Some(Vec::new()),
-        Some(Value::Object(members)) => {
-            members.iter().map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned()))).collect()
-        }
-        Some(_) => None,
-    }
 }
 
 /// The endpoint of a path.

@@ -150,6 +150,7 @@ impl ProxyHttp for Gateway {
         head: &mut ResponseHeader,
         exchange: &mut Exchange,
     ) -> Result<()> {
+        self.close_when_stopping(session);
         exchange.dress(head, session.req_header().version)
     }
 

@@ -153,6 +153,11 @@ fn nobody_for(why: &str) -> Refused {
         .retry_after(5)
 }
 
+/// 503: the fleet changes too fast.
+pub fn restless() -> Refused {
+    Refused::new(503, "overloaded", "gates and model servers change faster than a request can be placed")
+}
+
 /// 503: the process stops, and what waits is not begun.
 pub fn stopping() -> Refused {
     Refused::new(503, "overloaded", "sluice is stopping; try again soon")
@@ -181,6 +186,7 @@ impl Gateway {
         exchange: &mut Exchange,
         outcome: Result<Received, Refused>,
     ) -> Result<bool> {
+        self.close_when_stopping(session);
         match outcome {
             Ok(Received::Proxy) => return Ok(false),
             Ok(Received::Own(status, value)) => {
@@ -194,6 +200,13 @@ impl Gateway {
             }
         }
         Ok(true)
+    }
+
+    /// An answer promises no connection that is about to be closed.
+    pub(super) fn close_when_stopping(&self, session: &mut Session) {
+        if *self.stopping.borrow() {
+            session.set_keepalive(None);
+        }
     }
 
     /// Pingora has given the exchange up. What the client is told depends on how much it has already.
@@ -214,6 +227,7 @@ impl Gateway {
         if exchange.begin_anew(session).await.is_err() {
             return LOST;
         }
+        self.close_when_stopping(session);
         let refused = exchange.refused.get_or_insert_with(|| of_error(error));
         let error_code = refused.status;
         let written = exchange.write_refusal(session).await.is_ok();

@@ -45,11 +45,20 @@ impl Gateway {
         exchange: &mut Exchange,
     ) -> Result<Box<HttpPeer>> {
         exchange.begin_anew(session).await?;
-        for _ in 0..MAX_DECISIONS {
+        let mut restless = 0;
+        while restless < MAX_RESTLESS {
+            let began = Instant::now();
             self.renew(session, exchange).map_err(|refused| exchange.refuse(refused))?;
             let backend = self.decide(exchange).map_err(|refused| exchange.refuse(refused))?;
-            let Slotted::Ready(lease) = self.slot(session, exchange, backend).await? else { continue };
-            let Some(slot) = exchange.place(backend, lease) else { continue };
+            let Slotted::Ready(lease) = self.slot(session, exchange, backend).await? else {
+                // A wait that a gate or a peer has ended is no fault, however often it happens.
+                restless += u32::from(began.elapsed() < NO_WAIT);
+                continue;
+            };
+            let Some(slot) = exchange.place(backend, lease) else {
+                restless += 1;
+                continue;
+            };
             let body = exchange.forwarded(backend);
             let peer = slot.peer().clone();
             exchange.attempts += 1;
@@ -61,7 +70,7 @@ impl Gateway {
                 None => self.next_after_failed_connect(exchange)?,
             }
         }
-        Err(exchange.refuse(super::refuse::nobody()))
+        Err(exchange.refuse(super::refuse::restless()))
     }
 
     /// The connection stands: an unforced exchange goes on only if its gate is open now. Only here it
@@ -188,5 +197,8 @@ async fn resolve(peer: &LivePeer, limit: Duration) -> Option<SocketAddr> {
 static FRESH: AtomicU64 = AtomicU64::new(1);
 /// Below uvicorn's keep-alive of 5 s: a pooled connection is given up before the server closes it.
 const POOLED_IDLE: Duration = Duration::from_secs(4);
-/// Decisions for one attempt: each time a gate or a peer changed between deciding and entering.
-const MAX_DECISIONS: u32 = 64;
+/// Decisions in a row that led nowhere at once: a mistake of ours, or a fleet that changes faster than
+/// anybody could follow.
+const MAX_RESTLESS: u32 = 64;
+/// Less than this is no wait.
+const NO_WAIT: Duration = Duration::from_millis(1);

@@ -1,5 +1,6 @@
 //! The gate watcher: asks each mode endpoint at its interval and tells the gate what it heard.
 
+use std::pin::Pin;
 use std::sync::Arc;
 
 use tokio::sync::watch;
@@ -31,12 +32,18 @@ impl Watcher {
         let mut ticks = interval(self.configured.poll_interval);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         ticks.tick().await; // the first poll was made before anybody was served
+        let mut polling: Option<Pin<Box<dyn Future<Output = ()> + Send + '_>>> = None;
         loop {
-            let cut_due = self.gate.cut_overdue(&self.configured);
+            // A poll that hangs holds nothing up: what is due by the clock happens beside it.
+            let due = [self.gate.cut_overdue(&self.configured), self.gate.turns_stale()]
+                .into_iter()
+                .flatten()
+                .min();
             tokio::select! {
-                _ = ticks.tick() => self.poll().await,
-                () = self.gate.poll_now.notified() => self.poll().await,
-                () = until(cut_due) => {}
+                () = ended(&mut polling) => polling = None,
+                _ = ticks.tick(), if polling.is_none() => polling = Some(Box::pin(self.poll())),
+                () = self.gate.poll_now.notified(), if polling.is_none() => polling = Some(Box::pin(self.poll())),
+                () = until(due) => settled(&self.gate, &self.metrics, self.gate.settle()),
                 _ = async { stopping.wait_for(|stopping| *stopping).await.is_ok() } => return,
             }
         }
@@ -55,6 +62,14 @@ impl Watcher {
         self.metrics.polled(&self.gate.name, word(&heard));
         settled(&self.gate, &self.metrics, self.gate.poll_answered(token, heard));
         settled(&self.gate, &self.metrics, self.gate.settle());
+    }
+}
+
+/// Ready when the poll is over; never, where none is asked.
+async fn ended(polling: &mut Option<Pin<Box<dyn Future<Output = ()> + Send + '_>>>) {
+    match polling {
+        Some(poll) => poll.as_mut().await,
+        None => std::future::pending().await,
     }
 }
 

@@ -271,6 +271,24 @@ impl Metrics {
 }
 
 impl Finished<'_> {
+    /// A client that went away before anything was decided.
+    pub fn nobody() -> Self {
+        Self {
+            backend: "",
+            rule: "".into(),
+            reason: "",
+            status: 499,
+            aborted: true,
+            attempts: 0,
+            total: Duration::ZERO,
+            first_byte: None,
+            overhead: None,
+            queued: Duration::ZERO,
+            estimate: None,
+            usage: None,
+        }
+    }
+
     /// Adds what came of a decision to its record.
     pub fn add_to(&self, record: &mut Value, request_id: &str) {
         let Some(record) = record.as_object_mut() else { return };

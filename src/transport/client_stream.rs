@@ -147,8 +147,9 @@ impl ClientStream {
     }
 }
 
-/// Whether the client has closed its side behind bytes that nobody reads any more. The system says it
-/// only when asked, so this is asked now and then.
+/// Whether the client has closed its side behind bytes that are not read yet. The system says it only
+/// when asked, so this is asked now and then; it does not know of an end that waits behind a full
+/// socket, so a client that has sent megabytes ahead is missed until they are read.
 fn has_left(tcp: &TcpStream, cx: &mut Context<'_>) -> bool {
     let ready = std::pin::pin!(tcp.ready(Interest::READABLE | Interest::ERROR));
     match ready.poll(cx) {

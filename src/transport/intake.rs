@@ -55,6 +55,9 @@ pub trait Gatekeeper: Send + Sync + 'static {
     /// # Errors
     /// What the client is told.
     fn admit(&self, head: &Head<'_>, raw: &[u8]) -> Result<bool, Refused>;
+
+    /// The client of an admitted request went away before its body was whole.
+    fn left(&self, began: Instant);
 }
 
 /// What the connection's loop gets: the head for Pingora, and the arrival.
@@ -97,7 +100,10 @@ impl Intake<'_> {
             Err(fault) => return Some(self.taken(began, SUBSTITUTE, Err(Fault::Head(fault)))),
         };
         let mut held = self.admission.hold();
-        let body = self.body(&head, &raw, &mut held).await?;
+        let Some(body) = self.body(&head, &raw, &mut held).await else {
+            self.gatekeeper.left(began);
+            return None;
+        };
         let mut taken = self.taken(began, &wire::without_framing(&raw, head.keep_alive), body);
         taken.arrival.held = held;
         Some(taken)

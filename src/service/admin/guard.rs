@@ -56,15 +56,22 @@ impl Guard {
 
     fn check_token(&self, headers: &HeaderMap, path: &str) -> Result<(), Refused> {
         let Some(token) = &self.token else { return Ok(()) };
-        let sent = text(headers, "authorization")
-            .and_then(|value| value.strip_prefix("Bearer "))
-            .unwrap_or_default();
-        let is = |token: &str| bool::from(token.as_bytes().ct_eq(sent.as_bytes()));
+        let sent = text(headers, "authorization").and_then(bearer);
+        // An empty token is nobody's, whatever was sent.
+        let is = |token: &str| {
+            !token.is_empty() && sent.is_some_and(|sent| token.as_bytes().ct_eq(sent.as_bytes()).into())
+        };
         if is(token) || (path.starts_with(push::PREFIX) && self.gate_token.as_deref().is_some_and(is)) {
             return Ok(());
         }
         Err(Refused::new(401, "invalid_api_key", "this call asks for the admin token as a bearer token"))
     }
+}
+
+/// The token behind the scheme, which counts in any case of letters (RFC 9110 11.1).
+fn bearer(value: &str) -> Option<&str> {
+    let (scheme, token) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
 /// Neither an `Origin` nor a `Sec-Fetch-Site` of another site.
@@ -140,5 +147,10 @@ mod tests {
         assert_eq!(status(&guard, &with("Bearer gate"), "/gates/gaming_pc"), 200);
         assert_eq!(status(&guard, &with("Bearer al"), "/gates/gaming_pc"), 401);
         assert_eq!(status(&guard, &asked("GET", &[("host", "127.0.0.1")]), "/status"), 401);
+        assert_eq!(status(&guard, &with("bearer all"), "/status"), 200, "a scheme in lower case");
+        let empty = Guard { token: Some(String::new()), gate_token: Some(String::new()), hosts: Vec::new() };
+        for nothing in ["Bearer ", "Bearer", ""] {
+            assert_eq!(status(&empty, &with(nothing), "/gates/gaming_pc"), 401, "an empty token is nobody's");
+        }
     }
 }

@@ -51,7 +51,7 @@ pub struct Admin {
 }
 
 /// Decides about a request that nobody sent, under this policy.
-pub type Explain = Box<dyn Fn(&Live, &Value) -> Result<Value, Refused> + Send + Sync>;
+pub type Explain = Box<dyn Fn(&Live, &[u8]) -> Result<Value, Refused> + Send + Sync>;
 
 /// An answer: status, media type, body.
 struct Answer {
@@ -158,13 +158,6 @@ fn add_refusal(head: &mut ResponseHeader, refused: &Refused) -> Result<()> {
         head.insert_header("www-authenticate", "Bearer")?;
     }
     Ok(())
-}
-
-/// A body as JSON.
-async fn json_body(session: &mut ServerSession) -> Result<Value, Refused> {
-    let body = whole_body(session).await?;
-    serde_json::from_slice(&body)
-        .map_err(|error| Refused::new(400, "invalid_json", format!("the body is not JSON: {error}")))
 }
 
 /// A body of a few lines at most.

@@ -4,12 +4,12 @@ use bytes::Bytes;
 use pingora_core::protocols::http::ServerSession;
 use serde_json::json;
 
-use super::{Admin, Answer, json_body};
+use super::{Admin, Answer, whole_body};
 use crate::openai::Refused;
 
 impl Admin {
     pub(super) async fn explained(&self, session: &mut ServerSession) -> Result<Answer, Refused> {
-        let question = json_body(session).await?;
+        let question = whole_body(session).await?;
         let decision = (self.explain)(&self.fleet.live(), &question)?;
         Ok(Answer::json(&decision))
     }
