@@ -2,6 +2,7 @@
 //! a gate, a peer or the policy has changed.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use pingora_error::{Error, ErrorType, Result};
 use pingora_proxy::Session;
@@ -15,10 +16,19 @@ use crate::policy::{BackendId, Gpu, Reason};
 
 /// What came of asking for a slot.
 pub enum Slotted {
-    /// It is there; `None` where none is needed.
-    Ready(Option<Held>),
+    /// It is there, for this backend; `None` where none is needed.
+    Ready(BackendId, Option<Held>),
     /// The request must be decided about again.
     DecideAgain,
+}
+
+/// What ends a wait, or interrupts it.
+enum Event {
+    Granted,
+    Gone(Result<Option<bytes::Bytes>>),
+    News,
+    TimeUp,
+    Stopping,
 }
 
 impl Gateway {
@@ -29,17 +39,16 @@ impl Gateway {
         exchange: &mut Exchange,
         id: BackendId,
     ) -> Result<Slotted> {
-        let Some((gpu, configured)) = card(exchange, id) else { return Ok(Slotted::Ready(None)) };
+        let Some((gpu, configured)) = card(exchange, id) else { return Ok(Slotted::Ready(id, None)) };
         match gpu.ask(Claim::of(id, &configured)) {
             Turn::Now(held) => {
-                self.metrics.queued(&gpu.name, std::time::Duration::ZERO);
-                Ok(Slotted::Ready(Some(held)))
+                self.metrics.queued(&gpu.name, Duration::ZERO);
+                Ok(Slotted::Ready(id, Some(held)))
             }
             Turn::Full => Ok(exchange.passed_over(id, Reason::QueueFull)),
             Turn::Later(waiting) => {
-                let until = exchange.began + configured.queue_timeout;
                 let began = Instant::now();
-                let outcome = self.wait(session, exchange, id, waiting, until).await;
+                let outcome = self.wait(session, exchange, id, waiting).await;
                 exchange.queued += began.elapsed();
                 self.metrics.queued(&gpu.name, began.elapsed());
                 outcome
@@ -51,31 +60,44 @@ impl Gateway {
         &self,
         session: &mut Session,
         exchange: &mut Exchange,
-        id: BackendId,
+        mut id: BackendId,
         mut waiting: Waiting,
-        until: Instant,
     ) -> Result<Slotted> {
         let mut news = exchange.live.news.listen();
         let mut stopping = self.stopping.clone();
         loop {
-            tokio::select! {
+            let until =
+                exchange.began + card(exchange, id).map_or(Duration::ZERO, |(_, gpu)| gpu.queue_timeout);
+            let event = tokio::select! {
                 biased;
-                () = waiting.turn() => return Ok(Slotted::Ready(Some(waiting.into_held()))),
-                gone = session.as_downstream_mut().read_body_or_idle(true) => return Err(left(gone)),
-                _ = news.changed() => if !self.stands(exchange, id) { return Ok(Slotted::DecideAgain) },
-                () = sleep_until(until) => return Ok(exchange.passed_over(id, Reason::QueueTimeout)),
-                _ = async { stopping.wait_for(|stopping| *stopping).await.is_ok() } => {
-                    return Err(exchange.refuse(refuse::stopping()));
-                }
+                () = waiting.turn() => Event::Granted,
+                gone = session.as_downstream_mut().read_body_or_idle(true) => Event::Gone(gone),
+                _ = news.changed() => Event::News,
+                () = sleep_until(until) => Event::TimeUp,
+                _ = async { stopping.wait_for(|stopping| *stopping).await.is_ok() } => Event::Stopping,
+            };
+            match event {
+                Event::Granted => return Ok(Slotted::Ready(id, Some(waiting.into_held()))),
+                Event::Gone(gone) => return Err(left(gone)),
+                Event::News => match self.still_for(session, exchange, id) {
+                    Some(same) => id = same,
+                    None => return Ok(Slotted::DecideAgain),
+                },
+                Event::TimeUp => return Ok(exchange.passed_over(id, Reason::QueueTimeout)),
+                Event::Stopping => return Err(exchange.refuse(refuse::stopping())),
             }
         }
     }
-}
 
-impl Gateway {
-    /// Whether the request would still go to this backend, under the policy it was read under.
-    fn stands(&self, exchange: &mut Exchange, id: BackendId) -> bool {
-        self.fleet.live().generation == exchange.live.generation && self.decide(exchange).ok() == Some(id)
+    /// Decides again while the place in the queue is kept: the backend that it is good for, under the
+    /// policy of this moment; `None` when the request is for another card, or for nobody.
+    fn still_for(&self, session: &Session, exchange: &mut Exchange, id: BackendId) -> Option<BackendId> {
+        let (before, terms) = card(exchange, id)?;
+        let claim = Claim::of(id, &terms);
+        self.renew(session, exchange).ok()?;
+        let now = self.decide(exchange).ok()?;
+        let (gpu, terms) = card(exchange, now)?;
+        (Arc::ptr_eq(&gpu, &before) && Claim::of(now, &terms) == claim).then_some(now)
     }
 }
 

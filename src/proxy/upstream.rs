@@ -49,8 +49,8 @@ impl Gateway {
         while restless < MAX_RESTLESS {
             let began = Instant::now();
             self.renew(session, exchange).map_err(|refused| exchange.refuse(refused))?;
-            let backend = self.decide(exchange).map_err(|refused| exchange.refuse(refused))?;
-            let Slotted::Ready(lease) = self.slot(session, exchange, backend).await? else {
+            let decided = self.decide(exchange).map_err(|refused| exchange.refuse(refused))?;
+            let Slotted::Ready(backend, lease) = self.slot(session, exchange, decided).await? else {
                 // A wait that a gate or a peer has ended is no fault, however often it happens.
                 restless += u32::from(began.elapsed() < NO_WAIT);
                 continue;

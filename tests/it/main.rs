@@ -17,13 +17,23 @@ mod gates;
 mod heads;
 /// Probes: how a peer is found to be down, and up again.
 mod health;
+/// One budget a card: slots, queues, speech apart, and who waits when things change.
+mod leases;
+/// Clients that leave, wherever they are, and clients that are slow.
+mod leaving;
 /// Past `limits`: sizes, deadlines, exchanges in flight, bytes held.
 mod limits;
 /// Status, code and shape of every error that sluice makes.
 mod refusals;
+/// A policy that changes under traffic.
+mod reload;
 /// The files in `conf/`, booted as they are.
 mod shipped;
+/// The gate under load, and what a close does to what runs.
+mod storm;
 /// Streams: each event when it comes, byte for byte, and clients that leave.
 mod streaming;
 /// What all of them are made with.
 mod support;
+/// Deadlines of an answer: silence in its middle, a long prefill.
+mod timeouts;

@@ -6,12 +6,14 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::behaviour::{AnswerFraming, Behaviour, Body, Latch};
+use super::behaviour::{AnswerFraming, Behaviour, Body, EVENTS, Latch};
 use super::request::Request;
 use super::wire::{LAST_CHUNK, Wire, chunk};
 
 /// Between two looks at a latch.
 const LOOK: Duration = Duration::from_millis(2);
+/// What a flood is written in.
+const BLOCK: usize = 64 << 10;
 const WORDS: [&str; 6] = [" one", " two", " three", " four", " five", " six"];
 
 /// How an answer ended.
@@ -38,14 +40,15 @@ pub(super) fn give(
     held(wire, behaviour.head_hold.as_ref())?;
     let (content_type, pieces, pace) = match &behaviour.body {
         Body::Raw(bytes) => return raw(wire, behaviour, bytes, sent),
-        Body::Events { events, pace } => (EVENTS, events.clone(), *pace),
+        Body::Flood(length) => return flood(wire, behaviour, *length, sent),
+        Body::Events { content_type, events, pace } => (content_type.as_str(), events.clone(), *pace),
         Body::Bytes { content_type, bytes } => (content_type.as_str(), vec![bytes.clone()], Duration::ZERO),
         Body::Echo => (JSON, vec![echo(request)], Duration::ZERO),
         Body::Chat if wants_stream(request) => (EVENTS, chat_events(), Duration::ZERO),
         Body::Chat => (JSON, vec![chat()], Duration::ZERO),
     };
     let chunked = match behaviour.framing {
-        AnswerFraming::Usual => content_type == EVENTS,
+        AnswerFraming::Usual => content_type == EVENTS || matches!(behaviour.body, Body::Events { .. }),
         AnswerFraming::Chunked => true,
         AnswerFraming::Close => false,
     };
@@ -64,6 +67,24 @@ fn raw(
 ) -> io::Result<End> {
     sent(bytes.len(), true);
     wire.write(bytes)?;
+    Ok(end(behaviour))
+}
+
+fn flood(
+    wire: &mut Wire,
+    behaviour: &Behaviour,
+    length: usize,
+    mut sent: impl FnMut(usize, bool),
+) -> io::Result<End> {
+    let block = vec![b'x'; BLOCK];
+    wire.write(head(behaviour, "application/octet-stream", false, length).as_bytes())?;
+    let mut left = length;
+    while left > 0 {
+        let piece = &block[..left.min(BLOCK)];
+        left -= piece.len();
+        sent(piece.len(), left == 0);
+        wire.write(piece)?;
+    }
     Ok(end(behaviour))
 }
 
@@ -106,7 +127,6 @@ impl Pieces<'_> {
     }
 }
 
-const EVENTS: &str = "text/event-stream; charset=utf-8";
 const JSON: &str = "application/json";
 
 fn end(behaviour: &Behaviour) -> End {

@@ -6,6 +6,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+/// What vLLM calls a stream.
+pub(super) const EVENTS: &str = "text/event-stream; charset=utf-8";
+
 /// How one request is answered. Begin with one of the constructors and change it with the rest.
 #[derive(Debug, Clone)]
 pub struct Behaviour {
@@ -34,7 +37,9 @@ pub(super) enum Body {
     /// These bytes.
     Bytes { content_type: String, bytes: Vec<u8> },
     /// Server-sent events, each with its blank line, so far apart.
-    Events { events: Vec<Vec<u8>>, pace: Duration },
+    Events { content_type: String, events: Vec<Vec<u8>>, pace: Duration },
+    /// So many bytes, as fast as they are taken.
+    Flood(usize),
     /// Bytes that stand for the head too.
     Raw(Vec<u8>),
 }
@@ -144,12 +149,21 @@ impl Behaviour {
     /// 200 with these server-sent events; each is given its blank line.
     pub fn events<S: AsRef<str>>(events: &[S]) -> Self {
         let events = events.iter().map(|event| format!("{}\n\n", event.as_ref()).into_bytes()).collect();
-        Self::with_body(Body::Events { events, pace: Duration::ZERO })
+        Self::with_body(Body::Events { content_type: EVENTS.to_owned(), events, pace: Duration::ZERO })
     }
 
     /// These bytes as a stream, one write each, blank lines and all.
     pub fn pieces(pieces: Vec<Vec<u8>>) -> Self {
-        Self::with_body(Body::Events { events: pieces, pace: Duration::ZERO })
+        Self::with_body(Body::Events {
+            content_type: EVENTS.to_owned(),
+            events: pieces,
+            pace: Duration::ZERO,
+        })
+    }
+
+    /// 200 with so many bytes, as fast as they are taken; none of them is kept here.
+    pub fn flood(length: usize) -> Self {
+        Self::with_body(Body::Flood(length))
     }
 
     /// These bytes and nothing else, head included.
@@ -205,6 +219,14 @@ impl Behaviour {
     pub fn pace(mut self, wait: Duration) -> Self {
         if let Body::Events { pace, .. } = &mut self.body {
             *pace = wait;
+        }
+        self
+    }
+
+    /// A stream of this media type, in place of events.
+    pub fn content_type(mut self, media_type: &str) -> Self {
+        if let Body::Events { content_type, .. } = &mut self.body {
+            media_type.clone_into(content_type);
         }
         self
     }

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::process::ExitStatus;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -37,11 +38,15 @@ pub struct Gateway {
     pub proxy: SocketAddr,
     /// Where operators ask.
     pub admin: SocketAddr,
-    process: Process,
+    /// It itself.
+    pub process: Process,
+    /// What its files said at first.
+    setup: Setup,
     folder: TempDir,
 }
 
 /// The two files, before they are written.
+#[derive(Debug, Clone)]
 pub struct Setup {
     /// `sluice.yaml`
     pub settings: Value,
@@ -64,7 +69,7 @@ impl House {
     pub fn open(self, change: impl FnOnce(&mut Setup)) -> Gateway {
         let mut setup = Setup::of(&self);
         change(&mut setup);
-        Gateway::run(self, &setup)
+        Gateway::run(self, setup)
     }
 }
 
@@ -118,6 +123,22 @@ impl Setup {
         &mut self.policy["gates"]["gaming_pc"]
     }
 
+    /// A card under these terms, on which these backends work.
+    pub fn card(&mut self, name: &str, backends: &[&str], terms: Value) {
+        for backend in backends {
+            self.backend(backend)["gpu"] = json!(name);
+        }
+        self.policy["gpus"][name] = terms;
+    }
+
+    /// A backend more, with a model of its own name.
+    pub fn add_backend(&mut self, name: &str, peer: &Peer) {
+        let health = self.backend("small")["health"].clone();
+        self.policy["backends"][name] =
+            json!({"peers": [peer.addr().to_string()], "model": name, "health": health});
+        self.policy["models"][name] = json!({"backend": name});
+    }
+
     /// No backend is taken for unhealthy, whatever happens to it: only the first probe is made.
     pub fn never_unhealthy(&mut self) {
         for name in ["small", "big", "tts"] {
@@ -159,23 +180,55 @@ impl Gateway {
         House::build().open(change)
     }
 
-    fn run(house: House, setup: &Setup) -> Self {
+    fn run(house: House, setup: Setup) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         for (name, value) in [("sluice.yaml", &setup.settings), ("policy.yaml", &setup.policy)] {
-            let text = serde_yaml::to_string(value).expect("YAML");
-            std::fs::write(folder.path().join(name), text).expect("a file");
+            std::fs::write(folder.path().join(name), yaml(value)).expect("a file");
         }
         let config = folder.path().join("sluice.yaml");
         let process = Process::start(&["serve".as_ref(), "--config".as_ref(), config.as_os_str()]);
         process.wait_line("ready");
         let (proxy, admin) =
             (address(&process, "proxy listening on"), address(&process, "admin listening on"));
-        Self { house, proxy, admin, process, folder }
+        Self { house, proxy, admin, process, setup, folder }
     }
 
     /// `sluice.yaml`, for the commands that take `--config`.
     pub fn config(&self) -> PathBuf {
         self.folder.path().join("sluice.yaml")
+    }
+
+    /// `policy.yaml`
+    pub fn policy_file(&self) -> PathBuf {
+        self.folder.path().join("policy.yaml")
+    }
+
+    /// The text of the first policy, with a change.
+    pub fn changed_policy(&self, change: impl FnOnce(&mut Setup)) -> String {
+        let mut setup = self.setup.clone();
+        change(&mut setup);
+        yaml(&setup.policy)
+    }
+
+    /// Writes the policy's file in its place.
+    pub fn write_policy(&self, text: &str) {
+        std::fs::write(self.policy_file(), text).expect("a file");
+    }
+
+    /// Writes the first policy with a change, and has it put in force; its generation.
+    ///
+    /// # Panics
+    /// When it is refused.
+    pub fn reload_with(&self, change: impl FnOnce(&mut Setup)) -> u64 {
+        self.write_policy(&self.changed_policy(change));
+        let response = self.reload();
+        assert_eq!(response.status, 200, "{}", response.text());
+        response.json()["generation"].as_u64().expect("a number")
+    }
+
+    /// `POST /reload`
+    pub fn reload(&self) -> Response {
+        client::post(self.admin, "/reload", &[], &json!({}))
     }
 
     /// A connection to the proxy.
@@ -186,6 +239,13 @@ impl Gateway {
     /// A POST of JSON to the proxy, on a connection of its own.
     pub fn post(&self, path: &str, body: &Value) -> Response {
         client::post(self.proxy, path, &[], body)
+    }
+
+    /// Sends a POST of JSON with this id on a connection of its own, and waits for nothing.
+    pub fn ask(&self, id: &str, path: &str, body: &Value) -> Client {
+        let mut client = self.client();
+        client.post(path, &[("X-Request-Id", id)], body.to_string().as_bytes());
+        client
     }
 
     /// A chat whose last user message is `said`, with `model`.
@@ -205,11 +265,16 @@ impl Gateway {
 
     /// `PUT /gates/gaming_pc`
     pub fn push(&self, body: &Value) -> Response {
+        self.push_to("/gates/gaming_pc", body)
+    }
+
+    /// `PUT` of a mode to this path of the admin listener.
+    pub fn push_to(&self, path: &str, body: &Value) -> Response {
         let body = body.to_string();
         let length = body.len().to_string();
         let mut client = Client::connect(self.admin);
         let fields = [("Content-Type", "application/json"), ("Content-Length", length.as_str())];
-        client.send_head("PUT", "/gates/gaming_pc", &fields).send(body.as_bytes());
+        client.send_head("PUT", path, &fields).send(body.as_bytes());
         client.response()
     }
 
@@ -232,10 +297,43 @@ impl Gateway {
         self.wait_status(&format!("/backends/{name}/available"), &json!(available));
     }
 
+    /// Waits until a card has so many on it and so many in its queue.
+    pub fn wait_card(&self, name: &str, in_flight: usize, queued: usize) {
+        self.wait_status(&format!("/gpus/{name}/queued"), &json!(queued));
+        self.wait_status(&format!("/gpus/{name}/in_flight"), &json!(in_flight));
+    }
+
+    /// The sum of a metric over all its series that have all of these labels, such as `status="200"`.
+    pub fn metric(&self, name: &str, labels: &[&str]) -> f64 {
+        let text = client::get(self.admin, "/metrics").text();
+        let of_name = |line: &&str| {
+            let rest = line.strip_prefix(name);
+            rest.is_some_and(|rest| rest.starts_with(['{', ' '])) && labels.iter().all(|it| line.contains(it))
+        };
+        let value = |line: &str| line.rsplit(' ').next().and_then(|value| value.parse::<f64>().ok());
+        text.lines().filter(of_name).filter_map(value).sum()
+    }
+
+    /// Waits for its end: how it ended, and the house that is left.
+    pub fn ended(self) -> (House, ExitStatus, Vec<String>) {
+        let (status, lines) = self.process.wait();
+        (self.house, status, lines)
+    }
+
     /// What it logged so far.
     pub fn log(&self) -> String {
         self.process.lines().join("\n")
     }
+}
+
+fn yaml(value: &Value) -> String {
+    serde_yaml::to_string(value).expect("YAML")
+}
+
+/// The same body, with an answer in events.
+pub fn streamed(mut body: Value) -> Value {
+    body["stream"] = json!(true);
+    body
 }
 
 /// A chat's body with one user message.

@@ -7,6 +7,7 @@ pub mod client;
 pub mod gateway;
 pub mod jam;
 mod listener;
+pub mod meter;
 pub mod mode;
 pub mod peer;
 pub mod process;

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use super::answer::{self, End};
 use super::behaviour::{Behaviour, Fault};
 use super::listener::Listener;
+use super::meter::{Meter, Work};
 use super::request::{Framing, Request};
 use super::wire::Wire;
 
@@ -52,6 +53,7 @@ struct State {
     default: Behaviour,
     in_flight: usize,
     peak: usize,
+    meter: Option<(Meter, Work)>,
 }
 
 impl Peer {
@@ -65,6 +67,7 @@ impl Peer {
             default: Behaviour::chat(),
             in_flight: 0,
             peak: 0,
+            meter: None,
         };
         let shared = Arc::new(Shared { state: Mutex::new(state), changed: Condvar::new() });
         let serving = Arc::clone(&shared);
@@ -98,6 +101,11 @@ impl Peer {
     /// How many connections were made to it.
     pub fn connections(&self) -> usize {
         self.listener.connections()
+    }
+
+    /// Counts its requests from now on at this meter too.
+    pub fn measure(&self, meter: &Meter, work: Work) {
+        self.state().meter = Some((meter.clone(), work));
     }
 
     /// What probes find from now on.
@@ -197,6 +205,9 @@ impl Shared {
             state.requests.push(request);
             state.in_flight += 1;
             state.peak = state.peak.max(state.in_flight);
+            if let Some((meter, work)) = &state.meter {
+                meter.enter(*work);
+            }
             let behaviour = state.script.pop_front().unwrap_or_else(|| state.default.clone());
             (state.requests.len() - 1, behaviour)
         })
@@ -237,7 +248,12 @@ fn exchange(shared: &Shared, wire: &mut Wire, mut request: Request) -> io::Resul
     let (place, behaviour) = shared.enter(request.clone());
     let mut flying = true;
     let mut land = |state: &mut State| {
-        state.in_flight -= usize::from(std::mem::take(&mut flying));
+        if std::mem::take(&mut flying) {
+            state.in_flight -= 1;
+            if let Some((meter, work)) = &state.meter {
+                meter.leave(*work);
+            }
+        }
     };
     let ended = read_body(wire, &behaviour, &mut request).and_then(|()| {
         shared.change(|state| note_body(&mut state.requests[place], &request, !behaviour.unread));

@@ -81,8 +81,36 @@ impl Process {
 
     /// Sends it SIGTERM.
     pub fn terminate(&self) {
-        let sent = Command::new("kill").arg("-TERM").arg(self.id().to_string()).status().expect("kill");
+        self.signal("TERM");
+    }
+
+    /// Sends it a signal: `TERM`, `INT`, `HUP`.
+    ///
+    /// # Panics
+    /// When it is not there.
+    pub fn signal(&self, name: &str) {
+        let sent =
+            Command::new("kill").arg(format!("-{name}")).arg(self.id().to_string()).status().expect("kill");
         assert!(sent.success(), "the process is there");
+    }
+
+    /// Bytes of memory that it has resident.
+    ///
+    /// # Panics
+    /// When it is not there.
+    pub fn resident(&self) -> usize {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).expect("a process");
+        let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("its line");
+        let kibibytes: usize = line.split_whitespace().nth(1).expect("a number").parse().expect("a number");
+        kibibytes << 10
+    }
+
+    /// File descriptors that it has open.
+    ///
+    /// # Panics
+    /// When it is not there.
+    pub fn descriptors(&self) -> usize {
+        std::fs::read_dir(format!("/proc/{}/fd", self.id())).expect("a process").count()
     }
 }
 
