@@ -60,9 +60,6 @@ impl Exchange {
         self.relay.released = !has_body;
         if let Some(arrival) = &self.arrival {
             arrival.control.hold(has_body);
-            if self.relay.announced {
-                arrival.control.send_at_once();
-            }
         }
         self.mark(head)
     }

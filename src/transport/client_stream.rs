@@ -22,9 +22,29 @@ use pingora_core::protocols::{
 };
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, BufWriter, Interest, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::time::{Instant, Sleep};
+use tokio::time::Instant;
 
+use super::alarm::Alarm;
 use super::{Control, Cut};
+
+/// What of a connection outlives an exchange.
+#[derive(Debug)]
+pub struct Line {
+    /// The connection, with room for an answer's head and a short body.
+    pub(super) tcp: BufWriter<TcpStream>,
+    /// Bytes that were read and belong to the next request.
+    pub(super) early: BytesMut,
+    /// The timer of the deadlines: one a connection, moved as seldom as possible.
+    pub(super) deadline: Alarm,
+}
+
+impl Line {
+    /// A connection on which nothing has come yet.
+    pub(super) fn new(tcp: TcpStream) -> Self {
+        let tcp = BufWriter::with_capacity(WRITE_BUFFER, tcp);
+        Self { tcp, early: BytesMut::new(), deadline: Alarm::default() }
+    }
+}
 
 /// One exchange's view of a client connection.
 pub struct ClientStream {
@@ -46,24 +66,24 @@ pub struct ClientStream {
 }
 
 impl ClientStream {
-    /// A stream that reads as `head`; `early` are bytes that already came behind the request.
+    /// A stream that reads as `head`.
     pub(super) fn new(
-        tcp: TcpStream,
+        line: Line,
         digest: Arc<SocketDigest>,
         head: Bytes,
-        early: BytesMut,
         control: Arc<Control>,
         write_timeout: Duration,
     ) -> Self {
+        let Line { tcp, early, deadline } = line;
         Self {
-            tcp: Some(BufWriter::with_capacity(WRITE_BUFFER, tcp)),
+            tcp: Some(tcp),
             digest,
             head,
             read: 0,
             early,
             held: BytesMut::new(),
             control,
-            deadline: Alarm::default(),
+            deadline,
             stall: Alarm::default(),
             glance: Alarm::default(),
             write_timeout,
@@ -77,10 +97,14 @@ impl ClientStream {
         self
     }
 
-    /// The connection and the early bytes, for the next request.
-    pub(super) fn into_parts(mut self) -> Option<(TcpStream, BytesMut)> {
-        let tcp = self.tcp.take()?.into_inner();
-        Some((tcp, std::mem::take(&mut self.early)))
+    /// What goes on to the next request.
+    pub(super) fn into_line(mut self) -> Option<Line> {
+        let tcp = self.tcp.take()?;
+        Some(Line {
+            tcp,
+            early: std::mem::take(&mut self.early),
+            deadline: std::mem::take(&mut self.deadline),
+        })
     }
 
     /// Reads aside whatever the client sends early; ready only with its end or an error.
@@ -142,6 +166,10 @@ impl ClientStream {
         Poll::Pending
     }
 
+    fn has_unsent(&self) -> bool {
+        self.tcp.as_ref().is_some_and(|tcp| !tcp.buffer().is_empty()) && !self.control.is_holding()
+    }
+
     fn writer(&mut self) -> io::Result<Pin<&mut BufWriter<TcpStream>>> {
         self.tcp.as_mut().map(Pin::new).ok_or_else(gone)
     }
@@ -180,6 +208,10 @@ impl AsyncRead for ClientStream {
             return Poll::Ready(Ok(()));
         }
         self.poll_cut(cx)?;
+        // Pingora waits for the upstream now: what has been written meanwhile goes out.
+        if self.has_unsent() {
+            let _ = self.as_mut().poll_flush(cx)?;
+        }
         self.poll_aside(cx)
     }
 }
@@ -195,10 +227,6 @@ impl AsyncWrite for ClientStream {
             Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
             Poll::Pending => Poll::Pending,
         };
-        if outcome.is_ready() && self.control.is_eager() {
-            // As far as it goes now; the rest goes with the next write or the flush at the end.
-            let _ = self.writer()?.poll_flush(cx)?;
-        }
         self.poll_stall(outcome, cx)
     }
 
@@ -226,10 +254,11 @@ impl Drop for ClientStream {
             // An answer that breaks must look broken, and not like a connection that was never used:
             // what of it was let go already goes out, as far as it can without waiting.
             // A write that has begun is left alone: how much of it is out already is not known.
-            if self.stall.0.is_none() {
+            if !self.stall.is_set() {
                 let _ = tcp.get_ref().try_write(tcp.buffer());
             }
-            self.control.hand_back(tcp.into_inner(), std::mem::take(&mut self.early));
+            let (early, deadline) = (std::mem::take(&mut self.early), std::mem::take(&mut self.deadline));
+            self.control.hand_back(Line { tcp, early, deadline });
         }
     }
 }
@@ -278,38 +307,6 @@ impl Peek for ClientStream {}
 impl fmt::Debug for ClientStream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ClientStream").field("early", &self.early.len()).finish_non_exhaustive()
-    }
-}
-
-/// A sleep that is made when first needed and moved only when it fires too early or must fire sooner.
-#[derive(Default)]
-struct Alarm(Option<Pin<Box<Sleep>>>);
-
-impl Alarm {
-    /// Ready once the deadline has come.
-    fn poll_until(&mut self, deadline: Instant, cx: &mut Context<'_>) -> Poll<()> {
-        let sleep = self.0.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
-        if sleep.deadline() > deadline {
-            sleep.as_mut().reset(deadline);
-        }
-        loop {
-            ready!(sleep.as_mut().poll(cx));
-            if sleep.deadline() >= deadline {
-                self.0 = None;
-                return Poll::Ready(());
-            }
-            sleep.as_mut().reset(deadline);
-        }
-    }
-
-    /// Ready once this long has passed since the first call after [`Self::stop`].
-    fn poll_for(&mut self, time: Duration, cx: &mut Context<'_>) -> Poll<()> {
-        self.0.get_or_insert_with(|| Box::pin(tokio::time::sleep(time))).as_mut().poll(cx)
-    }
-
-    /// Whether it was running.
-    fn stop(&mut self) -> bool {
-        self.0.take().is_some()
     }
 }
 

@@ -1,9 +1,10 @@
 //! The life of one client connection: request after request, until somebody closes it.
 
+use std::future::poll_fn;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::BytesMut;
 use pingora_core::apps::HttpServerApp;
 use pingora_core::protocols::SocketDigest;
 use pingora_core::protocols::http::ServerSession;
@@ -12,6 +13,7 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout_at};
 
+use super::client_stream::Line;
 use super::intake::{Intake, Taken};
 use super::{Admission, ClientStream, Cut, Gatekeeper, Guests};
 
@@ -50,17 +52,18 @@ pub struct Door<A> {
 
 impl<A: HttpServerApp + Send + Sync + 'static> Door<A> {
     /// Serves one connection to its end.
-    pub async fn serve(&self, mut tcp: TcpStream) {
+    pub async fn serve(&self, tcp: TcpStream) {
         let Ok(client) = tcp.peer_addr() else { return };
         // Too many are here already: closed without a word, which costs nothing.
         let Some(_guest) = self.guests.enter(client.ip()) else { return };
         let Ok(digest) = digest_of(&tcp) else { return };
-        let (mut buffer, mut patience) = (BytesMut::with_capacity(FIRST_READ), self.limits.header_read);
-        while let Some(taken) = self.next(&mut tcp, &mut buffer, patience).await {
+        let mut line = Line::new(tcp);
+        let mut patience = self.limits.header_read;
+        while let Some(taken) = self.next(&mut line, client, patience).await {
             let whole = taken.arrival.body.is_ok();
-            match self.exchange(tcp, digest.clone(), taken, buffer).await {
-                Ok(parts) => (tcp, buffer) = parts,
-                Err(Some((tcp, _))) if !whole => return linger(tcp).await,
+            match self.exchange(line, digest.clone(), taken).await {
+                Ok(goes_on) => line = goes_on,
+                Err(Some(line)) if !whole => return linger(line.tcp.into_inner()).await,
                 Err(_) => return,
             }
             patience = self.limits.keepalive;
@@ -68,12 +71,14 @@ impl<A: HttpServerApp + Send + Sync + 'static> Door<A> {
     }
 
     /// Reads the next request. Once the process stops, an idle connection is kept for a moment only.
-    async fn next(&self, tcp: &mut TcpStream, buffer: &mut BytesMut, patience: Duration) -> Option<Taken> {
-        let client = tcp.peer_addr().ok();
-        let mut stopping = self.stopping.clone();
+    async fn next(&self, line: &mut Line, client: SocketAddr, patience: Duration) -> Option<Taken> {
+        let (deadline, mut stopping) = (Instant::now() + patience, self.stopping.clone());
+        let Line { tcp, early: buffer, deadline: alarm } = line;
+        let tcp = tcp.get_mut();
+        buffer.reserve(FIRST_READ);
         let idle = async move {
             tokio::select! {
-                () = sleep(patience) => {}
+                () = poll_fn(|cx| alarm.poll_until(deadline, cx)) => {}
                 _ = async { stopping.wait_for(|stopping| *stopping).await.is_ok() } => sleep(LAST_CALL).await,
             }
         };
@@ -85,14 +90,12 @@ impl<A: HttpServerApp + Send + Sync + 'static> Door<A> {
     /// where it is still there.
     async fn exchange(
         &self,
-        tcp: TcpStream,
+        line: Line,
         digest: Arc<SocketDigest>,
         taken: Taken,
-        early: BytesMut,
-    ) -> Result<(TcpStream, BytesMut), Option<(TcpStream, BytesMut)>> {
+    ) -> Result<Line, Option<Line>> {
         let control = Arc::clone(&taken.arrival.control);
-        let stream =
-            ClientStream::new(tcp, digest, taken.head, early, Arc::clone(&control), self.limits.write);
+        let stream = ClientStream::new(line, digest, taken.head, Arc::clone(&control), self.limits.write);
         let mut session = ServerSession::new_http1(Box::new(stream));
         session.set_connection_user_context(Some(Box::new(taken.arrival)));
         let mut process = std::pin::pin!(self.app.process_new_http(session, &self.stopping));
@@ -106,8 +109,8 @@ impl<A: HttpServerApp + Send + Sync + 'static> Door<A> {
             }
         };
         let stream = reused.and_then(|reused| reused.consume().0.into_any().downcast::<ClientStream>().ok());
-        match stream.and_then(|stream| stream.into_parts()).ok_or_else(|| control.returned()) {
-            Err(Some(parts)) if control.goes_on() => Ok(parts),
+        match stream.and_then(|stream| stream.into_line()).ok_or_else(|| control.returned()) {
+            Err(Some(line)) if control.goes_on() => Ok(line),
             outcome => outcome,
         }
     }

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::task::{Context, Waker};
 use std::time::Duration;
 
-use bytes::BytesMut;
 use parking_lot::Mutex;
-use tokio::net::TcpStream;
 use tokio::time::Instant;
+
+use super::client_stream::Line;
 
 /// Shared between an exchange and its [`super::ClientStream`].
 #[derive(Debug, Default)]
@@ -22,11 +22,9 @@ struct State {
     patience: Option<Patience>,
     /// Whether what is written is kept back.
     holding: bool,
-    /// Whether what is written goes out at once.
-    eager: bool,
     waker: Option<Waker>,
-    /// The connection and its early bytes, when Pingora dropped the stream without handing it back.
-    returned: Option<(TcpStream, BytesMut)>,
+    /// The connection, when Pingora dropped the stream without handing it back.
+    returned: Option<Line>,
     /// Whether the client was promised that the connection goes on.
     goes_on: bool,
 }
@@ -81,7 +79,7 @@ impl Control {
     pub fn clear(&self) {
         let mut state = self.state.lock();
         (state.patience, state.cut) = (None, None);
-        (state.holding, state.eager) = (false, false);
+        state.holding = false;
     }
 
     /// Whether the exchange was cut, and why; asking takes the cut away.
@@ -92,15 +90,6 @@ impl Control {
     /// Keeps what is written from now on, or lets it go.
     pub fn hold(&self, holding: bool) {
         self.state.lock().holding = holding;
-    }
-
-    /// Sends what is written from now on at once, without waiting for more.
-    pub fn send_at_once(&self) {
-        self.state.lock().eager = true;
-    }
-
-    pub(super) fn is_eager(&self) -> bool {
-        self.state.lock().eager
     }
 
     pub(super) fn is_holding(&self) -> bool {
@@ -140,11 +129,11 @@ impl Control {
         self.state.lock().goes_on
     }
 
-    pub(super) fn hand_back(&self, tcp: TcpStream, early: BytesMut) {
-        self.state.lock().returned = Some((tcp, early));
+    pub(super) fn hand_back(&self, line: Line) {
+        self.state.lock().returned = Some(line);
     }
 
-    pub(super) fn returned(&self) -> Option<(TcpStream, BytesMut)> {
+    pub(super) fn returned(&self) -> Option<Line> {
         self.state.lock().returned.take()
     }
 }

@@ -22,7 +22,7 @@ pub struct Arrival {
     /// When all of it was there.
     pub received: Instant,
     /// The client's address.
-    pub client: Option<SocketAddr>,
+    pub client: SocketAddr,
     /// The whole body, or why there is none; the head that Pingora gets is valid either way.
     pub body: Result<Bytes, Fault>,
     /// Cuts this exchange.
@@ -71,7 +71,7 @@ pub(super) struct Intake<'a> {
     pub(super) tcp: &'a mut TcpStream,
     /// Bytes read and not yet used.
     pub(super) buffer: &'a mut BytesMut,
-    pub(super) client: Option<SocketAddr>,
+    pub(super) client: SocketAddr,
     pub(super) limits: &'a Limits,
     pub(super) gatekeeper: &'a dyn Gatekeeper,
     pub(super) admission: &'a Arc<Admission>,

@@ -11,6 +11,7 @@
 //! request, notices a client that leaves, and lets deadlines and gates cut the exchange.
 
 mod admission;
+mod alarm;
 mod client_stream;
 mod connection;
 mod control;
