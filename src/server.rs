@@ -24,6 +24,7 @@ use crate::proxy::{Gateway, Reception, explain};
 use crate::service::admin::{Admin, Guard};
 use crate::service::reload::Reloader;
 use crate::service::watch::Watch;
+use crate::telemetry::audit::{Audit, Place};
 use crate::telemetry::{Journal, Metrics};
 use crate::transport::{Admission, Door, Guests, Limits};
 
@@ -88,7 +89,8 @@ impl Server {
         let metrics = Metrics::new().map_err(|error| internal(&error))?;
         let ((stopping, stop), (cutting, cut)) = (watch::channel(false), watch::channel(false));
         let (over, ended) = watch::channel(false);
-        let (journal, ready) = (Journal::new(), Arc::new(AtomicBool::new(false)));
+        let audit = audit(&settings, &metrics).map_err(|error| internal(&error))?;
+        let (journal, ready) = (Journal::new(audit), Arc::new(AtomicBool::new(false)));
         let admission = Admission::new(settings.limits.requests, settings.limits.buffered);
         let watch = Watch::new(metrics.clone(), ended);
         let reloader = Reloader::new(fleet.clone(), settings.policy_path.clone(), metrics.clone(), watch);
@@ -143,8 +145,15 @@ impl Server {
         Arc::clone(&self.journal)
     }
 
-    /// Serves until it is told to stop; then without losing anybody, within the grace, or at once.
-    pub async fn run(self, mut stops: mpsc::Receiver<Stop>) {
+    /// Serves until it is told to stop; then without losing anybody, within the grace, or at once. Returns
+    /// when the audit file has its last record.
+    pub async fn run(self, stops: mpsc::Receiver<Stop>) {
+        let journal = self.journal();
+        self.serve(stops).await;
+        journal.close().await;
+    }
+
+    async fn serve(self, mut stops: mpsc::Receiver<Stop>) {
         let (mut house, mut tasks) = (JoinSet::new(), JoinSet::new());
         self.admins.into_iter().for_each(|listener| {
             house.spawn(accept_admin(listener, Arc::clone(&self.admin), self.over.subscribe()));
@@ -305,6 +314,12 @@ fn guard(settings: &Settings) -> Result<Guard, StartError> {
     };
     let (token, gate_token) = (read(&settings.admin_token_file)?, read(&settings.gate_token_file)?);
     Ok(Guard { token, gate_token, hosts: settings.admin_hosts.clone() })
+}
+
+fn audit(settings: &Settings, metrics: &Arc<Metrics>) -> io::Result<Option<Audit>> {
+    let Some(path) = settings.audit.path.clone() else { return Ok(None) };
+    let place = Place { path, max_size: settings.audit.max_size, keep: settings.audit.keep };
+    Audit::start(place, Arc::clone(metrics)).map(Some)
 }
 
 fn pingora_conf(settings: &Settings) -> Arc<ServerConf> {

@@ -12,7 +12,7 @@ use super::relay::Relay;
 use super::upstream::Attempt;
 use crate::fleet::{Live, LivePeer};
 use crate::openai::{Endpoint, Refused};
-use crate::policy::{BackendId, Decision, Facts, Reason};
+use crate::policy::{BackendId, Decision, Facts, Reason, View};
 use crate::prompt::Prompt;
 use crate::transport::{Arrival, Cut};
 
@@ -38,6 +38,8 @@ pub struct Exchange {
     pub facts: Option<Facts>,
     /// The latest decision.
     pub decision: Option<Decision>,
+    /// What that decision saw of the fleet.
+    pub seen: Option<View>,
     /// Backends that this exchange has found wanting, and why.
     pub excluded: Vec<(BackendId, Reason)>,
     /// Peers already tried.
@@ -78,6 +80,7 @@ impl Exchange {
             prompt: None,
             facts: None,
             decision: None,
+            seen: None,
             excluded: Vec::new(),
             tried: Vec::new(),
             attempt: None,

@@ -1,5 +1,7 @@
 //! The single exit of an exchange: what it held is given back, what it was is told.
 
+use std::time::SystemTime;
+
 use pingora_error::{Error, ErrorSource};
 use pingora_proxy::Session;
 use tokio::time::Instant;
@@ -21,7 +23,9 @@ impl Gateway {
         let finished = exchange.finished(status, aborted);
         self.metrics.observe(&finished);
         tell(&finished, exchange, error);
-        self.journal.tell(|| exchange.record(&finished));
+        if let Some(record) = exchange.record(&finished) {
+            self.journal.tell(record);
+        }
         drop(finished);
         exchange.attempt = None;
         exchange.arrival = None;
@@ -59,15 +63,18 @@ impl Exchange {
         }
     }
 
-    /// The exchange as a record: the decision as `explain` shows it, and what came of it.
+    /// The exchange as a record: the decision as `explain` shows it, and what came of it. Model lists and
+    /// health questions have none.
     fn record(&self, finished: &Finished<'_>) -> Option<serde_json::Value> {
-        let (facts, decision) = (self.facts.as_ref()?, self.decision.as_ref()?);
-        let policy = &self.live.policy;
-        let refusal = self.refused.as_ref().map(record::refusal);
-        let mut record =
-            record::decision(policy, facts, &self.live.view(&self.excluded), decision, None, refusal);
-        finished.add_to(&mut record, &self.request_id);
-        Some(record)
+        self.endpoint?;
+        let decision = match (&self.facts, &self.decision, &self.seen) {
+            (Some(facts), Some(decision), Some(seen)) => {
+                let refusal = self.refused.as_ref().map(record::refusal);
+                record::decision(&self.live.policy, facts, seen, decision, None, refusal)
+            }
+            _ => record::undecided(self.refused.as_ref()),
+        };
+        Some(record::exchange(decision, finished, &self.request_id, SystemTime::now()))
     }
 }
 

@@ -60,6 +60,8 @@ impl Gateway {
         };
         exchange.excluded = exchange.excluded.iter().filter_map(still).collect();
         exchange.live = live;
+        // What was decided named the places of the other policy.
+        (exchange.facts, exchange.decision, exchange.seen) = (None, None, None);
         self.read(session, exchange, endpoint)
     }
 
@@ -67,12 +69,13 @@ impl Gateway {
     pub(super) fn decide(&self, exchange: &mut Exchange) -> Result<BackendId, Refused> {
         let Some(facts) = &exchange.facts else { return Err(refuse::no_arrival()) };
         let live = &exchange.live;
-        let decision = live.policy.decide(facts, &live.view(&exchange.excluded));
+        let view = live.view(&exchange.excluded);
+        let decision = live.policy.decide(facts, &view);
         let outcome = match &decision.outcome {
             Outcome::Route(backend) => Ok(*backend),
             Outcome::Refuse(refusal) => Err(refuse::refused(&live.policy, facts, refusal)),
         };
-        exchange.decision = Some(decision);
+        (exchange.decision, exchange.seen) = (Some(decision), Some(view));
         outcome
     }
 }

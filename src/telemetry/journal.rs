@@ -1,37 +1,100 @@
-//! Decisions as they happen, for whoever listens. Nobody listening costs nothing.
+//! The one place where records go: the latest are kept, whoever listens hears them, the audit file gets them.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
+use parking_lot::Mutex;
 use serde_json::Value;
 use tokio::sync::broadcast;
 
-/// A line to those who listen.
+use super::audit::Audit;
+
+/// The records of the exchanges that are over.
 #[derive(Debug)]
 pub struct Journal {
-    sender: broadcast::Sender<Arc<Value>>,
+    latest: Mutex<VecDeque<Arc<Value>>>,
+    listeners: broadcast::Sender<Arc<Value>>,
+    audit: Option<Audit>,
 }
 
 impl Journal {
-    /// A journal that nobody reads yet.
-    pub fn new() -> Arc<Self> {
-        Arc::new(Self { sender: broadcast::Sender::new(KEPT) })
+    /// A journal without records; `audit` gets each one too.
+    pub fn new(audit: Option<Audit>) -> Arc<Self> {
+        let latest = Mutex::new(VecDeque::with_capacity(KEPT));
+        Arc::new(Self { latest, listeners: broadcast::Sender::new(KEPT), audit })
     }
 
-    /// Tells a record; it is made only when somebody listens.
-    pub fn tell(&self, record: impl FnOnce() -> Option<Value>) {
-        if self.sender.receiver_count() > 0
-            && let Some(record) = record()
-        {
-            // The last listener may have gone in between.
-            let _ = self.sender.send(Arc::new(record));
+    /// Takes a record. Waits for nobody.
+    pub fn tell(&self, record: Value) {
+        let record = Arc::new(record);
+        if let Some(audit) = &self.audit {
+            audit.write(Arc::clone(&record));
         }
+        let mut latest = self.latest.lock();
+        latest.truncate(KEPT - 1);
+        latest.push_front(Arc::clone(&record));
+        // Under the lock, so that listeners hear them in the order in which they are kept. Nobody listening
+        // is no fault.
+        let _ = self.listeners.send(record);
+    }
+
+    /// The latest records, at most so many, the newest first.
+    pub fn latest(&self, limit: usize) -> Vec<Arc<Value>> {
+        self.latest.lock().iter().take(limit).cloned().collect()
     }
 
     /// Listens from now on; a listener that is too slow misses some.
     pub fn listen(&self) -> broadcast::Receiver<Arc<Value>> {
-        self.sender.subscribe()
+        self.listeners.subscribe()
+    }
+
+    /// Nothing more comes: returns when the audit file has all that was told.
+    pub async fn close(&self) {
+        if let Some(audit) = &self.audit {
+            audit.close().await;
+        }
     }
 }
 
-/// Records that a slow listener may be behind.
-const KEPT: usize = 256;
+/// Records that are kept, and that a slow listener may be behind.
+pub const KEPT: usize = 256;
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn told(count: usize) -> Arc<Journal> {
+        let journal = Journal::new(None);
+        (0..count).for_each(|number| journal.tell(json!(number)));
+        journal
+    }
+
+    fn numbers(records: &[Arc<Value>]) -> Vec<u64> {
+        records.iter().filter_map(|record| record.as_u64()).collect()
+    }
+
+    #[test]
+    fn the_newest_come_first() {
+        assert_eq!(numbers(&told(3).latest(10)), [2, 1, 0]);
+        assert_eq!(numbers(&told(3).latest(2)), [2, 1]);
+        assert!(told(0).latest(10).is_empty());
+    }
+
+    #[test]
+    fn old_ones_make_room() {
+        let latest = told(KEPT + 10).latest(usize::MAX);
+        assert_eq!(latest.len(), KEPT);
+        assert_eq!(numbers(&latest).last(), Some(&10));
+    }
+
+    #[test]
+    fn listeners_hear_what_comes_after_they_began() {
+        let journal = told(2);
+        let mut listener = journal.listen();
+        journal.tell(json!(7));
+        assert_eq!(*listener.try_recv().unwrap(), json!(7));
+        assert!(listener.try_recv().is_err());
+    }
+}

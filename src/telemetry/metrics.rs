@@ -8,10 +8,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use prometheus::{
-    Encoder, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
-    core::Collector,
+    Encoder, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+    TextEncoder, core::Collector,
 };
-use serde_json::{Value, json};
 
 use crate::openai::Usage;
 use crate::policy::{GateState, Reason};
@@ -39,6 +38,7 @@ pub struct Metrics {
     policy_generation: IntGauge,
     reloads: IntCounterVec,
     last_reload: IntGauge,
+    audit_dropped: IntCounter,
     buffered: IntGauge,
 }
 
@@ -165,6 +165,10 @@ impl Metrics {
             )?,
             last_reload: make
                 .gauge("sluice_policy_last_reload_successful", "1 when the last reload was good.")?,
+            audit_dropped: make.counter(
+                "sluice_audit_dropped_total",
+                "Records that the audit file did not get: its queue was full, or it could not be written.",
+            )?,
             buffered: make.gauge("sluice_buffered_bytes", "Bytes of request bodies held.")?,
             registry: registry.clone(),
         };
@@ -219,6 +223,11 @@ impl Metrics {
     pub fn reloaded(&self, good: bool) {
         self.reloads.with_label_values(&[if good { "ok" } else { "rejected" }]).inc();
         self.last_reload.set(i64::from(good));
+    }
+
+    /// So many records did not get into the audit file.
+    pub fn audit_dropped(&self, records: usize) {
+        self.audit_dropped.inc_by(u64::try_from(records).unwrap_or(u64::MAX));
     }
 
     /// A mode endpoint was asked; `result` is a word of a closed list.
@@ -288,21 +297,6 @@ impl Finished<'_> {
             usage: None,
         }
     }
-
-    /// Adds what came of a decision to its record.
-    pub fn add_to(&self, record: &mut Value, request_id: &str) {
-        let Some(record) = record.as_object_mut() else { return };
-        let milliseconds = |time: Duration| (time.as_secs_f64() * 1e6).round() / 1e3;
-        record.insert("request_id".into(), request_id.into());
-        record.insert("status".into(), self.status.into());
-        record.insert("attempts".into(), self.attempts.into());
-        record.insert("aborted".into(), self.aborted.into());
-        record.insert("queued".into(), json!(milliseconds(self.queued)));
-        record.insert("first_byte".into(), json!(self.first_byte.map(milliseconds)));
-        record.insert("total".into(), json!(milliseconds(self.total)));
-        let tokens = self.usage.map(|usage| json!({"prompt": usage.prompt, "completion": usage.completion}));
-        record.insert("tokens".into(), json!(tokens));
-    }
 }
 
 /// Makes metrics in one registry.
@@ -332,6 +326,10 @@ impl Maker<'_> {
         buckets: &[f64],
     ) -> Result<HistogramVec, prometheus::Error> {
         self.add(HistogramVec::new(HistogramOpts::new(name, help).buckets(buckets.to_vec()), labels)?)
+    }
+
+    fn counter(&self, name: &str, help: &str) -> Result<IntCounter, prometheus::Error> {
+        self.add(IntCounter::new(name, help)?)
     }
 
     fn gauge(&self, name: &str, help: &str) -> Result<IntGauge, prometheus::Error> {

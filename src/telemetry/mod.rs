@@ -1,5 +1,6 @@
 //! What is told of the work: metrics, records, the log. Never prompt text, never a key.
 
+pub mod audit;
 mod journal;
 pub mod logging;
 mod metrics;

@@ -1,22 +1,25 @@
 //! The decision as JSON: what `explain --json`, `POST /explain` and the audit file show.
 //!
-//! Facts hold the outcome of every header and pattern test that the policy has, the gates' states and the
-//! backends that could not be used: with them a decision can be made again. Never prompt text, never a
-//! header's value, never a key.
+//! Facts hold the outcome of every header and pattern test that the policy has (a tag is a pattern too),
+//! the gates' states and the backends that could not be used: with them a decision can be made again,
+//! which `replay` does. Never prompt text, never a header's value, never a key.
+
+use std::time::{Duration, SystemTime};
 
 use serde_json::{Map, Value, json};
 
+use super::Finished;
 use crate::openai::Refused;
 use crate::policy::{
     BackendId, Decision, Facts, Feature, GateId, HeaderTestId, Outcome, PatternId, Policy, Reason, RuleTrace,
-    View,
+    TagId, View,
 };
 
 /// How many characters of a model's name are shown: a client can send any.
 const MODEL_SHOWN: usize = 128;
 
 /// One decision. `rules`: the trace, left out where it is not wanted (the audit file). `refusal`: at least
-/// `{status, code, message}` where the decision is one.
+/// `{status, code, message}` where nobody answers.
 pub fn decision(
     policy: &Policy,
     facts: &Facts,
@@ -25,9 +28,10 @@ pub fn decision(
     rules: Option<&[RuleTrace]>,
     refusal: Option<Value>,
 ) -> Value {
-    let (outcome, backend) = match decision.outcome {
-        Outcome::Route(id) => ("route", Some(policy.backend_name(id))),
-        Outcome::Refuse(_) => ("refuse", None),
+    let (outcome, backend) = match (&decision.outcome, &refusal) {
+        (Outcome::Route(id), None) => ("route", Some(policy.backend_name(*id))),
+        // Also a request that was decided about, and got no answer.
+        (Outcome::Route(_), Some(_)) | (Outcome::Refuse(_), _) => ("refuse", None),
     };
     let rule = decision.rule_name(policy, facts);
     let mut record = Map::new();
@@ -42,6 +46,39 @@ pub fn decision(
     record.insert("candidates".into(), candidates_of(policy, decision));
     record.insert("refusal".into(), refusal.unwrap_or(Value::Null));
     record.into()
+}
+
+/// A request that was refused before anything was decided: it could not be read.
+pub fn undecided(refused: Option<&Refused>) -> Value {
+    json!({
+        "outcome": "refuse", "backend": null, "rule": null, "reason": refused.map_or("", |refused| refused.code),
+        "facts": null, "candidates": [], "refusal": refused.map(refusal),
+    })
+}
+
+/// An exchange that ended at `time`: its decision, and what came of it. Times are milliseconds, all of them
+/// counted from the first byte in but `queued`; `tokens` are those that the backend reported.
+pub fn exchange(decision: Value, finished: &Finished<'_>, request_id: &str, time: SystemTime) -> Value {
+    let mut record = Map::new();
+    record.insert("time".into(), humantime::format_rfc3339_millis(time).to_string().into());
+    record.insert("request_id".into(), request_id.into());
+    if let Value::Object(members) = decision {
+        record.extend(members);
+    }
+    let tokens = finished.usage.map(|usage| json!({"prompt": usage.prompt, "completion": usage.completion}));
+    record.insert("status".into(), finished.status.into());
+    record.insert("attempts".into(), finished.attempts.into());
+    record.insert("tokens".into(), tokens.into());
+    record.insert("queued".into(), milliseconds(finished.queued).into());
+    record.insert("first_byte".into(), finished.first_byte.map(milliseconds).into());
+    record.insert("total".into(), milliseconds(finished.total).into());
+    record.insert("aborted".into(), finished.aborted.into());
+    record.into()
+}
+
+/// With three places behind the point.
+fn milliseconds(time: Duration) -> f64 {
+    (time.as_secs_f64() * 1e6).round() / 1e3
 }
 
 /// A refusal as the contract shows it.
@@ -80,9 +117,14 @@ fn header_tests(policy: &Policy, facts: &Facts) -> Value {
     named(tests.map(|(place, test)| (test.to_string(), facts.headers.contains(&HeaderTestId(place)))))
 }
 
+/// Every pattern that was looked for, by its source: those of the rules, and those of the tags. A tag's
+/// name alone would not say what it meant at that time.
 fn patterns(policy: &Policy, facts: &Facts) -> Value {
     let sources = policy.prompt.patterns.iter().enumerate();
-    named(sources.map(|(place, source)| (source.clone(), facts.patterns.contains(&PatternId(place)))))
+    let patterns = sources.map(|(place, source)| (source, facts.patterns.contains(&PatternId(place))));
+    let tags = policy.prompt.tags.iter().enumerate();
+    let tags = tags.map(|(place, (_, source))| (source, facts.tags.contains(&TagId(place))));
+    named(tags.chain(patterns).map(|(source, found)| (source.clone(), found)))
 }
 
 fn gates(policy: &Policy, view: &View) -> Value {

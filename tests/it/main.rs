@@ -3,6 +3,8 @@
 //! One binary, so that it is linked once. A test belongs to the module that names the behaviour it proves.
 #![cfg(test)]
 
+/// The audit file: what is in it, its rotation, full and vanished disks.
+mod audit;
 /// Every body arrives whole: sizes, framings, retries, pipelining.
 mod bodies;
 /// The command line: help, usage errors, `check`, `explain` against live traffic, `schema`.

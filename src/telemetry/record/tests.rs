@@ -18,7 +18,8 @@ fn the_example_of_the_contract() {
         "facts": {
             "path": "/v1/chat/completions", "model": "auto", "tokens": 123, "max_output_tokens": null,
             "tags": ["force_big"], "stream": false, "client": null,
-            "has": [], "headers": {"x-force-big is true": false}, "patterns": {"(?i)\\brefactor\\b": false},
+            "has": [], "headers": {"x-force-big is true": false},
+            "patterns": {"(?i)#force_big\\b": true, "(?i)\\brefactor\\b": false},
             "gates": {"gaming_pc": "open"}, "unusable": {}
         },
         "rules": [
@@ -78,7 +79,7 @@ fn every_test_of_the_policy_has_its_outcome() {
     };
     let facts = record(&facts, &sample::view())["facts"].clone();
     assert_eq!(facts["headers"], json!({ "x-force-big is true": true }));
-    assert_eq!(facts["patterns"], json!({ "(?i)\\brefactor\\b": true }));
+    assert_eq!(facts["patterns"], json!({ "(?i)#force_big\\b": false, "(?i)\\brefactor\\b": true }));
     assert_eq!(facts["has"], json!(["tools", "stream"]));
     assert_eq!(facts["max_output_tokens"], 512);
     assert_eq!(facts["client"], "lan");
@@ -91,4 +92,49 @@ fn nothing_decided_is_no_rule_and_a_long_name_is_cut() {
     assert_eq!(told["rule"], Value::Null);
     assert_eq!(told["candidates"], json!([]));
     assert_eq!(told["facts"]["model"], "ü".repeat(128));
+}
+
+#[test]
+fn an_exchange_is_its_decision_and_what_came_of_it() {
+    let finished = Finished {
+        backend: "big",
+        rule: "default".into(),
+        reason: "matched",
+        status: 200,
+        aborted: false,
+        attempts: 1,
+        total: Duration::from_micros(1_234_567),
+        first_byte: Some(Duration::from_millis(5)),
+        overhead: None,
+        queued: Duration::ZERO,
+        estimate: Some(123),
+        usage: Some(crate::openai::Usage { prompt: Some(120), completion: None }),
+    };
+    let time = SystemTime::UNIX_EPOCH + Duration::from_millis(1_800_000_000_123);
+    let decided = json!({"outcome": "route", "facts": {"tokens": 123}});
+    let told = exchange(decided, &finished, "id-1", time);
+    let wanted = json!({
+        "time": "2027-01-15T08:00:00.123Z", "request_id": "id-1", "outcome": "route", "facts": {"tokens": 123},
+        "status": 200, "attempts": 1, "tokens": {"prompt": 120, "completion": null}, "queued": 0.0,
+        "first_byte": 5.0, "total": 1234.567, "aborted": false,
+    });
+    assert_eq!(told, wanted);
+}
+
+#[test]
+fn what_was_never_decided_has_no_facts() {
+    let told = undecided(Some(&Refused::new(400, "invalid_json", "no JSON")));
+    assert_eq!((&told["outcome"], &told["reason"]), (&json!("refuse"), &json!("invalid_json")));
+    assert_eq!((&told["facts"], &told["candidates"]), (&Value::Null, &json!([])));
+    assert_eq!(told["refusal"]["status"], 400);
+}
+
+#[test]
+fn a_route_that_got_no_answer_is_a_refusal() {
+    let policy = sample::policy();
+    let made = policy.decide(&sample::facts(), &sample::view());
+    let refusal = json!({"status": 502, "code": "upstream_error", "message": "it died"});
+    let told = decision(&policy, &sample::facts(), &sample::view(), &made, None, Some(refusal));
+    assert_eq!((&told["outcome"], &told["backend"]), (&json!("refuse"), &Value::Null));
+    assert_eq!(told["candidates"][0]["verdict"], "chosen", "which it was, and is still to be seen");
 }

@@ -320,6 +320,17 @@ impl Gateway {
         (self.house, status, lines)
     }
 
+    /// Stops it gracefully and waits for its end; all that it said.
+    ///
+    /// # Panics
+    /// When it does not end, or not well.
+    pub fn stop(self) -> Vec<String> {
+        self.process.terminate();
+        let (status, lines) = self.process.wait();
+        assert!(status.success(), "{status}:\n{}", lines.join("\n"));
+        lines
+    }
+
     /// What it logged so far.
     pub fn log(&self) -> String {
         self.process.lines().join("\n")
