@@ -108,6 +108,7 @@ impl Server {
             explain: Box::new(explain::answer),
             buffered: Box::new(move || held.buffered()),
             guard: guard(&settings)?,
+            journal: journal.clone(),
             ready: ready.clone(),
         };
         Ok(Self {

@@ -9,6 +9,8 @@ mod audit;
 mod bodies;
 /// The command line: help, usage errors, `check`, `explain` against live traffic, `schema`.
 mod cli;
+/// The latest decisions and their stream, on the admin listener.
+mod decisions;
 /// `sluice demo` from its banner to its last line.
 mod demo;
 /// A candidate that fails: the next one, each at most once, and what the client sees of it.

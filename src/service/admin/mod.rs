@@ -6,7 +6,9 @@
 //! | `GET /livez`, `/readyz`, `/metrics`, `/status` | here |
 //! | `PUT /gates/{name}` | `push` |
 //! | `POST /explain`, `POST /reload` | `policy` |
+//! | `GET /decisions`, `/decisions/stream` | `decisions` |
 
+mod decisions;
 mod guard;
 mod policy;
 mod push;
@@ -29,7 +31,7 @@ use super::reload::Reloader;
 use super::{scrape, status};
 use crate::fleet::{Fleet, Live};
 use crate::openai::{self, Refused, Shape};
-use crate::telemetry::Metrics;
+use crate::telemetry::{Journal, Metrics};
 pub use guard::Guard;
 
 /// The application behind the admin listener.
@@ -44,6 +46,8 @@ pub struct Admin {
     pub explain: Explain,
     /// Bytes of request bodies held now.
     pub buffered: Box<dyn Fn() -> usize + Send + Sync>,
+    /// The records of the exchanges that are over.
+    pub journal: Arc<Journal>,
     /// Who may ask what.
     pub guard: Guard,
     /// Whether the first polls are done and the process does not stop.
@@ -72,6 +76,10 @@ impl HttpServerApp for Admin {
             Ok(Ok(true)) => {}
             _ => return None,
         }
+        if self.streams_to(&session) {
+            self.stream(&mut session, shutdown).await.ok()?;
+            return None;
+        }
         let kept = session.get_keepalive().filter(|_| !*shutdown.borrow());
         session.set_keepalive(kept);
         let outcome = self.answer(&mut session).await;
@@ -95,10 +103,13 @@ impl Admin {
             ("GET", "/readyz") => Ok(Answer::text(503, "not ready: starting or stopping\n")),
             ("GET", "/metrics") => Ok(self.metrics()),
             ("GET", "/status") => Ok(Answer::json(&self.status())),
+            ("GET", "/decisions") => self.decisions(session.req_header().uri.query().unwrap_or_default()),
             ("PUT", gate) if gate.starts_with(push::PREFIX) => self.push(session).await,
             ("POST", "/explain") => self.explained(session).await,
             ("POST", "/reload") => self.reload().await,
-            (_, "/livez" | "/readyz" | "/metrics" | "/status") => Err(method_not_allowed("GET")),
+            (_, "/livez" | "/readyz" | "/metrics" | "/status" | "/decisions" | decisions::STREAM) => {
+                Err(method_not_allowed("GET"))
+            }
             (_, "/explain" | "/reload") => Err(method_not_allowed("POST")),
             (_, gate) if gate.starts_with(push::PREFIX) => Err(method_not_allowed("PUT")),
             _ => Err(Refused::new(404, "unknown_path", "there is nothing at this path")),
@@ -134,14 +145,19 @@ async fn write(session: &mut ServerSession, outcome: Result<Answer, Refused>) ->
     let mut head = ResponseHeader::build(answer.status, Some(12))?;
     head.insert_header("content-type", answer.media_type)?;
     head.insert_header("content-length", answer.body.len())?;
-    head.insert_header("cache-control", "no-store")?;
-    head.insert_header("x-content-type-options", "nosniff")?;
-    head.insert_header("content-security-policy", "default-src 'self'; frame-ancestors 'none'")?;
+    protect(&mut head)?;
     if let Some(refused) = refused {
         add_refusal(&mut head, &refused)?;
     }
     session.write_response_header(Box::new(head)).await?;
     session.write_response_body(answer.body, true).await
+}
+
+/// What every answer tells a browser: keep no copy, guess no type, show it in no other page.
+fn protect(head: &mut ResponseHeader) -> Result<()> {
+    head.insert_header("cache-control", "no-store")?;
+    head.insert_header("x-content-type-options", "nosniff")?;
+    head.insert_header("content-security-policy", "default-src 'self'; frame-ancestors 'none'")
 }
 
 fn of_refusal(refused: &Refused) -> Answer {
