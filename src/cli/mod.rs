@@ -1,11 +1,15 @@
 //! The command line: what can be asked of the binary, and its exit codes.
 
+mod admin;
 mod check;
 mod demo;
 mod explain;
 mod explain_text;
+mod mode;
 mod schema;
 mod serve;
+mod status;
+mod table;
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -37,6 +41,10 @@ enum Command {
     },
     /// Decide for a request body and say why
     Explain(explain::Explain),
+    /// Show a running sluice: gates, cards, backends
+    Status(status::Status),
+    /// Read the gaming PC's mode, or say it
+    Mode(mode::Mode),
     /// Print the JSON Schema of a configuration file
     Schema {
         /// Which file
@@ -81,6 +89,8 @@ fn run(command: Command) -> anyhow::Result<u8> {
         Command::Serve { config } => serve::run(&config),
         Command::Check { config } => Ok(check::run(&config, &mut io::stdout().lock())),
         Command::Explain(asked) => explain::run(&asked),
+        Command::Status(asked) => status::run(&asked),
+        Command::Mode(asked) => mode::run(&asked),
         Command::Schema { file } => out(file.schema().text()).map(|()| 0),
         Command::Demo(demo) => demo::run(&demo),
     }

@@ -2,7 +2,7 @@
 
 pub mod admin;
 mod changes;
-mod fetch;
+pub mod fetch;
 pub mod gates;
 pub mod health;
 pub mod reload;

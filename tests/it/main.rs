@@ -27,6 +27,8 @@ mod leases;
 mod leaving;
 /// Past `limits`: sizes, deadlines, exchanges in flight, bytes held.
 mod limits;
+/// `sluice status` and `sluice mode` against a running proxy.
+mod operate;
 /// Status, code and shape of every error that sluice makes.
 mod refusals;
 /// A policy that changes under traffic.
