@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use super::Gateway;
 use super::exchange::Exchange;
+use crate::policy::BackendId;
 use crate::telemetry::{Finished, record};
 
 impl Gateway {
@@ -20,24 +21,29 @@ impl Gateway {
         if let Some(arrival) = &exchange.arrival {
             arrival.control.clear();
         }
-        let finished = exchange.finished(status, aborted);
+        // Given back before anything is told: who waits for a place need not wait for our bookkeeping.
+        let backend = exchange.attempt.take().map(|attempt| attempt.backend);
+        let received = exchange.arrival.take().map_or(exchange.began, |arrival| arrival.received);
+        let finished = exchange.finished(status, aborted, backend, received);
         self.metrics.observe(&finished);
         tell(&finished, exchange, error);
         if let Some(record) = exchange.record(&finished) {
             self.journal.tell(record);
         }
-        drop(finished);
-        exchange.attempt = None;
-        exchange.arrival = None;
     }
 }
 
 impl Exchange {
-    fn finished(&self, status: u16, aborted: bool) -> Finished<'_> {
+    fn finished(
+        &self,
+        status: u16,
+        aborted: bool,
+        backend: Option<BackendId>,
+        received: Instant,
+    ) -> Finished<'_> {
         let now = Instant::now();
-        let backend = self.attempt.as_ref().filter(|_| self.refused.is_none()).map(|attempt| attempt.backend);
+        let backend = backend.filter(|_| self.refused.is_none());
         let first_byte = self.relay.first_byte.map(|at| at - self.began);
-        let received = self.arrival.as_ref().map_or(self.began, |arrival| arrival.received);
         Finished {
             backend: backend.map_or("", |id| self.backend_name(id)),
             rule: self.rule(),
