@@ -6,6 +6,7 @@ mod demo;
 mod explain;
 mod explain_text;
 mod mode;
+mod replay;
 mod schema;
 mod serve;
 mod status;
@@ -41,6 +42,8 @@ enum Command {
     },
     /// Decide for a request body and say why
     Explain(explain::Explain),
+    /// Decide again about recorded requests, and print what would change
+    Replay(replay::Replay),
     /// Show a running sluice: gates, cards, backends
     Status(status::Status),
     /// Read the gaming PC's mode, or say it
@@ -89,6 +92,7 @@ fn run(command: Command) -> anyhow::Result<u8> {
         Command::Serve { config } => serve::run(&config),
         Command::Check { config } => Ok(check::run(&config, &mut io::stdout().lock())),
         Command::Explain(asked) => explain::run(&asked),
+        Command::Replay(asked) => replay::run(&asked),
         Command::Status(asked) => status::run(&asked),
         Command::Mode(asked) => mode::run(&asked),
         Command::Schema { file } => out(file.schema().text()).map(|()| 0),
@@ -116,9 +120,10 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
 
-const EXIT_CODES: &str =
-    "Exit codes: 0 ok, 1 failure, 2 usage, 3 the request would be refused (explain), 78 bad configuration";
+const EXIT_CODES: &str = "Exit codes: 0 ok, 1 failure, 2 usage, 3 the request would be refused (explain) or something would change (replay), 78 bad configuration";
 /// `EX_CONFIG` of sysexits.h.
 const EXIT_CONFIG: u8 = 78;
+/// `replay`: not all is the same.
+const EXIT_DIFFERENT: u8 = 3;
 /// `explain`: nobody would get the request.
 const EXIT_REFUSED: u8 = 3;

@@ -97,6 +97,23 @@ pub enum Refusal {
 }
 
 impl Reason {
+    /// All of them.
+    pub const ALL: [Self; 13] = [
+        Self::Matched,
+        Self::GateClosed,
+        Self::GateUnknown,
+        Self::Asleep,
+        Self::Unhealthy,
+        Self::ConnectFailed,
+        Self::UpstreamError,
+        Self::UpstreamTimeout,
+        Self::OverContext,
+        Self::QueueFull,
+        Self::QueueTimeout,
+        Self::NotAllowed,
+        Self::OverBudget,
+    ];
+
     /// The word for it, everywhere.
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -12,7 +12,7 @@ use super::refuse;
 use super::route::OPEN_LAN;
 use crate::fleet::Live;
 use crate::openai::{Endpoint, Refused};
-use crate::policy::{GateState, GateView, Outcome, Reason, View};
+use crate::policy::{Facts, GateState, GateView, Outcome, Policy, Reason, Refusal, View};
 use crate::telemetry::record;
 
 /// What to decide about.
@@ -62,10 +62,15 @@ pub fn explain(live: &Live, view: &View, question: &Question) -> Result<Value, U
     let decision = live.policy.decide(&facts, view);
     let refusal = match &decision.outcome {
         Outcome::Route(_) => None,
-        Outcome::Refuse(refusal) => Some(record::refusal(&refuse::refused(&live.policy, &facts, refusal))),
+        Outcome::Refuse(refusal) => Some(record::refusal(&refused(&live.policy, &facts, refusal))),
     };
     let rules = live.policy.trace(&facts, view);
     Ok(record::decision(&live.policy, &facts, view, &decision, Some(&rules), refusal))
+}
+
+/// What a client is told of a refusal.
+pub fn refused(policy: &Policy, facts: &Facts, refusal: &Refusal) -> Refused {
+    refuse::refused(policy, facts, refusal)
 }
 
 /// What `POST /explain` asks. The body stays as it was written: a key that stands twice is seen.

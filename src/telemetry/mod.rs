@@ -5,6 +5,7 @@ mod journal;
 pub mod logging;
 mod metrics;
 pub mod record;
+pub mod replay;
 
 pub use journal::Journal;
 pub use metrics::{Finished, Metrics};

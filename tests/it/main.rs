@@ -33,6 +33,8 @@ mod operate;
 mod refusals;
 /// A policy that changes under traffic.
 mod reload;
+/// `sluice replay`: what was recorded, decided again.
+mod replay;
 /// The files in `conf/`, booted as they are.
 mod shipped;
 /// The gate under load, and what a close does to what runs.
