@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::support::behaviour::{Behaviour, Latch};
 use super::support::client::{Client, Response};
-use super::support::gateway::{CHAT, Gateway, Setup, chat, streamed};
+use super::support::gateway::{CHAT, Gateway, Setup, chat};
 use super::support::meter::{Meter, Work};
 use super::support::peer::Peer;
 
@@ -348,68 +348,4 @@ fn a_reload_keeps_the_order_of_those_who_wait() {
     hold.release();
     clients.iter_mut().for_each(|client| assert_eq!(client.response().status, 200));
     assert_eq!(ids(&gateway.house.small), ["0", "1", "2", "3", "4", "5", "6", "7"]);
-}
-
-/// One stream that runs, its first event read, and one that waits.
-fn one_runs_and_one_waits(gateway: &Gateway, pace: Duration) -> ((Client, Response), Client) {
-    let events: Vec<_> = (0..8).map(|number| format!("data: {number}")).collect();
-    gateway.house.small.push(Behaviour::events(&events).pace(pace));
-    let mut running = gateway.ask("runs", CHAT, &streamed(chat("small", "hi")));
-    let mut response = running.head();
-    running.event(&mut response).expect("an event");
-    let waiting = ask(gateway, "waits", "small");
-    gateway.wait_card("card", 1, 1);
-    ((running, response), waiting)
-}
-
-#[test]
-fn a_stop_refuses_who_waits_and_lets_streams_end() {
-    let gateway = shared(&["small"], &json!({"max_in_flight": 1}));
-    let ((mut running, mut response), mut waiting) =
-        one_runs_and_one_waits(&gateway, Duration::from_millis(100));
-    gateway.process.terminate();
-    let refused = waiting.response();
-    assert_eq!((refused.status, refused.code().as_deref()), (503, Some("overloaded")));
-    assert!(refused.header("retry-after").is_some());
-    while running.piece(&mut response).is_some() {}
-    assert!(response.complete, "the stream comes to its end");
-    assert!(response.text().ends_with("data: 7\n\n"), "{}", response.text());
-    let (house, status, lines) = gateway.ended();
-    assert_eq!(status.code(), Some(0), "{lines:#?}");
-    assert_eq!(ids(&house.small), ["runs"], "what waited was not begun");
-}
-
-#[test]
-fn the_grace_is_a_maximum() {
-    let gateway = Gateway::with(|setup| {
-        setup.card("card", &["small"], json!({"max_in_flight": 1}));
-        setup.settings["shutdown_grace"] = json!("300ms");
-    });
-    let ((mut running, mut response), mut waiting) =
-        one_runs_and_one_waits(&gateway, Duration::from_secs(60));
-    let began = Instant::now();
-    gateway.process.terminate();
-    assert_eq!(waiting.response().status, 503);
-    let last = running.event(&mut response).expect("a last event").1;
-    assert!(last.contains("\"error\"") && !last.contains("[DONE]"), "{last}");
-    let (_, status, _) = gateway.ended();
-    let took = began.elapsed();
-    assert_eq!(status.code(), Some(0));
-    assert!(took >= Duration::from_millis(300) && took < Duration::from_secs(2), "{took:?}");
-}
-
-#[test]
-fn an_interrupt_ends_everything_at_once_with_a_last_event() {
-    let gateway = shared(&["small"], &json!({"max_in_flight": 1}));
-    let ((mut running, mut response), mut waiting) =
-        one_runs_and_one_waits(&gateway, Duration::from_secs(60));
-    let began = Instant::now();
-    gateway.process.signal("INT");
-    let last = running.event(&mut response).expect("a last event").1;
-    assert!(last.starts_with("data: {\"error\""), "{last}");
-    assert_eq!(running.event(&mut response), None, "no [DONE]");
-    assert_eq!(waiting.response().status, 503);
-    let (_, status, lines) = gateway.ended();
-    assert!(status.code().is_some(), "it ended by itself: {lines:#?}");
-    assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
 }

@@ -115,7 +115,7 @@ fn while_queued() {
         for client in [&mut running, &mut next] {
             assert_eq!(client.response().status, 200, "{way:?}");
         }
-        let counted = || gateway.metric("sluice_client_aborts_total", &[]) as usize;
+        let counted = || gateway.count("sluice_client_aborts_total", &[]);
         assert!(eventually(FREE, || counted() == 1), "{way:?}: {}", counted());
         assert_eq!(gateway.house.small.requests().len(), 2, "{way:?}: who left was never sent");
         drop(kept);
@@ -188,7 +188,7 @@ fn slow_readers_hold_their_own_streams_alone_and_memory_stays_bounded() {
     const READERS: usize = 32;
     let gateway = Gateway::with(super::support::gateway::Setup::never_unhealthy);
     assert_eq!(gateway.chat("small", "warms up").status, 200);
-    let before = gateway.process.resident();
+    let (before, open) = (gateway.process.resident(), gateway.process.descriptors());
     gateway.house.small.set_default(Behaviour::flood(FLOOD));
     let mut clients: Vec<_> = (0..READERS).map(|_| slow(&gateway)).collect();
     gateway.house.small.set_default(Behaviour::chat());
@@ -212,6 +212,9 @@ fn slow_readers_hold_their_own_streams_alone_and_memory_stays_bounded() {
     drop(clients);
     let gone = || gateway.status()["backends"]["small"]["peers"][0]["in_flight"] == 0;
     assert!(eventually(FREE, gone), "{:?}: {:#}", left.elapsed(), gateway.status());
+    // what was read whole is pooled
+    let closed = || gateway.process.descriptors() <= open + 3;
+    assert!(eventually(FREE, closed), "{open} before, {} now", gateway.process.descriptors());
 }
 
 #[test]

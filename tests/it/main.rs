@@ -9,6 +9,8 @@ mod audit;
 mod bodies;
 /// The command line: help, usage errors, `check`, `explain` against live traffic, `schema`.
 mod cli;
+/// What a close does to what runs behind the gate.
+mod closing;
 /// The latest decisions and their stream, on the admin listener.
 mod decisions;
 /// `sluice demo` from its banner to its last line.
@@ -37,7 +39,9 @@ mod reload;
 mod replay;
 /// The files in `conf/`, booted as they are.
 mod shipped;
-/// The gate under load, and what a close does to what runs.
+/// SIGTERM and SIGINT.
+mod stopping;
+/// The gate under load: 2,000 requests, 200 flips.
 mod storm;
 /// Streams: each event when it comes, byte for byte, and clients that leave.
 mod streaming;

@@ -50,7 +50,7 @@ fn a_file_that_changes_comes_into_force_by_itself() {
 #[test]
 fn a_hangup_reloads() {
     let gateway = Gateway::start();
-    let reloads = || gateway.metric("sluice_policy_reloads_total", &["result=\"ok\""]) as u64;
+    let reloads = || gateway.count("sluice_policy_reloads_total", &["result=\"ok\""]);
     for count in 1..4 {
         gateway.process.signal("HUP");
         assert!(eventually(Duration::from_secs(5), || reloads() == count), "{}", reloads());
@@ -133,7 +133,7 @@ fn a_storm_of_reloads_under_load_loses_nothing() {
     assert_eq!(gateway.house.small.requests().len(), asked, "each was executed once");
     assert!(meter.read().most_text <= 4, "{:?}", meter.read());
     gateway.wait_card("card", 0, 0);
-    let counted = || gateway.metric("sluice_requests_total", &["status=\"200\""]) as usize;
+    let counted = || gateway.count("sluice_requests_total", &["status=\"200\""]);
     assert!(eventually(Duration::from_secs(2), || counted() == asked), "{} of {asked}", counted());
 }
 

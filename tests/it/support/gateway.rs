@@ -314,6 +314,12 @@ impl Gateway {
         text.lines().filter(of_name).filter_map(value).sum()
     }
 
+    /// The same, where it counts.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count")]
+    pub fn count(&self, name: &str, labels: &[&str]) -> usize {
+        self.metric(name, labels) as usize
+    }
+
     /// Waits for its end: how it ended, and the house that is left.
     pub fn ended(self) -> (House, ExitStatus, Vec<String>) {
         let (status, lines) = self.process.wait();
