@@ -51,9 +51,9 @@ impl Gateway {
     /// Takes the policy of this moment, when another has come into force since the exchange was read.
     pub(super) fn renew(&self, session: &Session, exchange: &mut Exchange) -> Result<(), Refused> {
         let live = self.fleet.live();
-        let Some(endpoint) = exchange.endpoint.filter(|_| live.generation != exchange.live.generation) else {
-            return Ok(());
-        };
+        // Without facts it could not be read under this policy, and will not be now.
+        let old = live.generation != exchange.live.generation || exchange.facts.is_none();
+        let Some(endpoint) = exchange.endpoint.filter(|_| old) else { return Ok(()) };
         let place = |name: &str| live.policy.backends.iter().position(|backend| backend.name == name);
         let still = |(id, reason): &(BackendId, Reason)| {
             Some((BackendId(place(exchange.backend_name(*id))?), *reason))
