@@ -23,6 +23,7 @@
 //! | what happens when a peer fails | this request `proxy/failover.rs`; the next ones `service/health.rs` |
 //! | status and body of an error | `proxy/refuse.rs`, one table |
 //! | what is refused before anything else | `wire/head.rs` |
+//! | what is told of an exchange | `telemetry/record.rs`; where it goes: `telemetry/journal.rs`, `telemetry/audit.rs` |
 //! | a metric, a default | `telemetry/metrics.rs`, `config/defaults.rs` |
 //! | adding a rule (operator) | `conf/policy.yaml`, `sluice check`, `sluice explain` |
 //! | adding a condition (developer) | `policy/condition.rs`, a line in `config/`, a case in `tests/cases/` |
