@@ -1,8 +1,8 @@
 //! The decision as JSON: what `explain --json`, `POST /explain` and the audit file show.
 //!
-//! Facts hold the outcome of every header and pattern test that the policy has (a tag is a pattern too),
-//! the gates' states and the backends that could not be used: with them a decision can be made again,
-//! which `replay` does. Never prompt text, never a header's value, never a key.
+//! Facts hold the outcome of every header and pattern test that the policy has, those of the tags too, the
+//! gates' states and the backends that could not be used: with them a decision can be made again, which
+//! `replay` does. Never prompt text, never a header's value, never a key.
 
 use std::time::{Duration, SystemTime};
 
@@ -98,6 +98,7 @@ fn facts_of(policy: &Policy, facts: &Facts, view: &View) -> Value {
         "has": has(facts),
         "headers": header_tests(policy, facts),
         "patterns": patterns(policy, facts),
+        "tag_patterns": tag_patterns(policy, facts),
         "gates": gates(policy, view),
         "unusable": unusable(policy, view),
     })
@@ -117,14 +118,15 @@ fn header_tests(policy: &Policy, facts: &Facts) -> Value {
     named(tests.map(|(place, test)| (test.to_string(), facts.headers.contains(&HeaderTestId(place)))))
 }
 
-/// Every pattern that was looked for, by its source: those of the rules, and those of the tags. A tag's
-/// name alone would not say what it meant at that time.
 fn patterns(policy: &Policy, facts: &Facts) -> Value {
     let sources = policy.prompt.patterns.iter().enumerate();
-    let patterns = sources.map(|(place, source)| (source, facts.patterns.contains(&PatternId(place))));
+    named(sources.map(|(place, source)| (source.clone(), facts.patterns.contains(&PatternId(place)))))
+}
+
+/// Every tag that was looked for, by its pattern: its name alone would not say what it meant then.
+fn tag_patterns(policy: &Policy, facts: &Facts) -> Value {
     let tags = policy.prompt.tags.iter().enumerate();
-    let tags = tags.map(|(place, (_, source))| (source, facts.tags.contains(&TagId(place))));
-    named(tags.chain(patterns).map(|(source, found)| (source.clone(), found)))
+    named(tags.map(|(place, (_, source))| (source.clone(), facts.tags.contains(&TagId(place)))))
 }
 
 fn gates(policy: &Policy, view: &View) -> Value {

@@ -27,7 +27,7 @@ facts
   has       stream
   client    lan
   headers   x-force-big is true: no
-  patterns  (?i)#force_big\b: no, (?i)\brefactor\b: no
+  patterns  (?i)\brefactor\b: no
   gates     gaming_pc open
   unusable  big unhealthy
 

@@ -19,7 +19,7 @@ fn the_example_of_the_contract() {
             "path": "/v1/chat/completions", "model": "auto", "tokens": 123, "max_output_tokens": null,
             "tags": ["force_big"], "stream": false, "client": null,
             "has": [], "headers": {"x-force-big is true": false},
-            "patterns": {"(?i)#force_big\\b": true, "(?i)\\brefactor\\b": false},
+            "patterns": {"(?i)\\brefactor\\b": false}, "tag_patterns": {"(?i)#force_big\\b": true},
             "gates": {"gaming_pc": "open"}, "unusable": {}
         },
         "rules": [
@@ -79,7 +79,8 @@ fn every_test_of_the_policy_has_its_outcome() {
     };
     let facts = record(&facts, &sample::view())["facts"].clone();
     assert_eq!(facts["headers"], json!({ "x-force-big is true": true }));
-    assert_eq!(facts["patterns"], json!({ "(?i)#force_big\\b": false, "(?i)\\brefactor\\b": true }));
+    assert_eq!(facts["patterns"], json!({ "(?i)\\brefactor\\b": true }));
+    assert_eq!(facts["tag_patterns"], json!({ "(?i)#force_big\\b": false }));
     assert_eq!(facts["has"], json!(["tools", "stream"]));
     assert_eq!(facts["max_output_tokens"], 512);
     assert_eq!(facts["client"], "lan");

@@ -36,7 +36,10 @@ impl Recorded {
         let mut missing = Missing::default();
         let (headers, patterns) = (member(recorded, "headers")?, member(recorded, "patterns")?);
         let header = |test: &HeaderTest| outcome(headers, test);
-        let pattern = |source: &str| patterns.get(source).and_then(Value::as_bool);
+        // A tag and a pattern with the same source look for the same.
+        let tags = recorded.get("tag_patterns").unwrap_or(&Value::Null);
+        let pattern =
+            |source: &str| patterns.get(source).or_else(|| tags.get(source)).and_then(Value::as_bool);
         let model = text(recorded, "model")?;
         let facts = Facts {
             endpoint: endpoint(text(recorded, "path")?)?,
