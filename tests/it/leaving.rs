@@ -142,6 +142,25 @@ fn while_waiting_for_the_first_byte() {
 }
 
 #[test]
+fn while_the_peer_does_not_read_the_request() {
+    for way in WAYS {
+        let gateway = Gateway::with(|setup| {
+            setup.never_unhealthy();
+            setup.no_windows();
+            setup.card("card", &["small"], json!({"max_in_flight": 1}));
+        });
+        gateway.house.small.push(Behaviour::chat().slow_reader(1_000));
+        let client = gateway.ask("long", CHAT, &chat("small", &"x".repeat(12 << 20)));
+        gateway.house.small.wait("its head", |all| !all.is_empty());
+        let left = Instant::now();
+        let kept = way.leave(client);
+        free(&gateway, left, &format!("{way:?}"));
+        assert_eq!(gateway.chat("small", "hi").status, 200, "{way:?}");
+        drop(kept);
+    }
+}
+
+#[test]
 fn while_streaming() {
     let endless: Vec<_> = (0..1_000).map(|number| format!("data: {number}")).collect();
     for way in WAYS {

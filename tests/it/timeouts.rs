@@ -155,3 +155,19 @@ fn a_connection_is_kept_for_the_next_request_within_its_time() {
     assert!(client.is_closed());
     assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
 }
+
+#[test]
+fn a_peer_that_does_not_read_the_request_is_late() {
+    let gateway = Gateway::with(|setup| {
+        setup.never_unhealthy();
+        setup.no_windows();
+        setup.backend("big")["timeouts"] = json!({"first_byte": "300ms"});
+    });
+    gateway.house.big.push(Behaviour::chat().slow_reader(1_000));
+    let began = Instant::now();
+    let response = gateway.chat(BIG, &"x".repeat(12 << 20));
+    let took = began.elapsed();
+    assert_eq!((response.status, response.header("x-sluice-backend")), (200, Some("small")));
+    assert_eq!(response.header("x-sluice-reason"), Some("upstream_timeout"));
+    assert!(took < Duration::from_secs(4), "{took:?}");
+}
