@@ -19,7 +19,7 @@ pub enum Condition {
     Model(Vec<String>),
     /// One of these tags stands in the last user message.
     Tag(Vec<TagId>),
-    /// One of these patterns of [`super::Policy::patterns`] matches the last user message.
+    /// One of these patterns of [`super::PromptPolicy::patterns`] matches the last user message.
     PromptMatches(Vec<PatternId>),
     /// The estimated prompt tokens are in `at_least..below`.
     Tokens {

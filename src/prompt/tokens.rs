@@ -21,7 +21,7 @@ pub struct Factors {
     pub after_digit: u32,
     /// Each small letter that is not a rare one.
     pub letter: u32,
-    /// Each small letter of [`RARE_LETTERS`].
+    /// Each small letter of `RARE_LETTERS`.
     pub rare_letter: u32,
     /// Each capital.
     pub capital: u32,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::{HeaderName, HeaderValue};
 use pingora_http::{RequestHeader, ResponseHeader};
 use tokio::time::Instant;
 
@@ -126,34 +127,48 @@ impl Exchange {
         }
     }
 
-    /// The header that says every gate's state: `gaming_pc=open, …`.
+    /// The header that says every gate's state: `gaming_pc=open,…`.
     fn gates(&self) -> String {
-        let states =
-            self.live.gates.iter().map(|gate| format!("{}={}", gate.name, gate.view().state.as_str()));
-        states.collect::<Vec<_>>().join(",")
+        let mut states = String::new();
+        for gate in &self.live.gates {
+            let comma = if states.is_empty() { "" } else { "," };
+            states.extend([comma, &gate.name, "=", gate.view().state.as_str()]);
+        }
+        states
     }
 
-    /// Puts `x-request-id` and the `x-sluice-*` headers on an answer.
+    /// Puts `x-request-id` and the `x-sluice-*` headers on an answer, as far as there is something to say.
     pub fn mark(&self, head: &mut ResponseHeader) -> pingora_error::Result<()> {
-        head.insert_header("x-request-id", &self.request_id)?;
-        let Some(decision) = &self.decision else { return Ok(()) };
+        head.insert_header(REQUEST_ID, &self.request_id)?;
+        if self.endpoint.is_none() && self.refused.is_none() {
+            return Ok(()); // a model list or a health question: nothing was routed
+        }
         if let Some(attempt) = self.attempt.as_ref().filter(|_| self.refused.is_none()) {
-            head.insert_header("x-sluice-backend", self.backend_name(attempt.backend))?;
+            head.insert_header(BACKEND, self.backend_name(attempt.backend))?;
         }
-        if decision.decided_by.is_some() {
-            head.insert_header("x-sluice-rule", self.rule().as_ref())?;
+        if let Some(decision) = &self.decision {
+            if decision.decided_by.is_some() {
+                head.insert_header(RULE, self.rule().as_ref())?;
+            }
+            head.insert_header(REASON, HeaderValue::from_static(decision.reason.as_str()))?;
         }
-        head.insert_header("x-sluice-reason", decision.reason.as_str())?;
         if !self.live.gates.is_empty() {
-            head.insert_header("x-sluice-gate", self.gates())?;
+            head.insert_header(GATE, self.gates())?;
         }
         if let Some(facts) = &self.facts {
-            head.insert_header("x-sluice-tokens", facts.tokens.to_string())?;
+            head.insert_header(TOKENS, HeaderValue::from(facts.tokens))?;
         }
-        head.insert_header("x-sluice-attempts", self.attempts.to_string())?;
-        Ok(())
+        head.insert_header(ATTEMPTS, HeaderValue::from(self.attempts))
     }
 }
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const BACKEND: HeaderName = HeaderName::from_static("x-sluice-backend");
+const RULE: HeaderName = HeaderName::from_static("x-sluice-rule");
+const REASON: HeaderName = HeaderName::from_static("x-sluice-reason");
+const GATE: HeaderName = HeaderName::from_static("x-sluice-gate");
+const TOKENS: HeaderName = HeaderName::from_static("x-sluice-tokens");
+const ATTEMPTS: HeaderName = HeaderName::from_static("x-sluice-attempts");
 
 /// The conversation as the client names it.
 pub fn session_id(head: &RequestHeader) -> Option<String> {

@@ -1,5 +1,6 @@
 //! The single exit of an exchange: what it held is given back, what it was is told.
 
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use pingora_error::{Error, ErrorSource};
@@ -8,55 +9,82 @@ use tokio::time::Instant;
 
 use super::Gateway;
 use super::exchange::Exchange;
+use crate::openai::Usage;
 use crate::policy::BackendId;
 use crate::telemetry::{Finished, record};
+
+/// How an exchange ended.
+struct End {
+    status: u16,
+    aborted: bool,
+    /// The backend whose answer it was.
+    backend: Option<BackendId>,
+    /// When all of the request was there.
+    received: Instant,
+    at: Instant,
+    time: SystemTime,
+    usage: Option<Usage>,
+}
 
 impl Gateway {
     /// Called once for every exchange, however it ended.
     pub(super) fn finish(&self, session: &Session, error: Option<&Error>, exchange: &mut Exchange) {
-        let aborted =
-            exchange.refused.is_none() && error.is_some_and(|error| error.esource == ErrorSource::Downstream);
-        let written = session.response_written().map(|head| head.status.as_u16());
-        let status = if aborted { CLIENT_GONE } else { written.unwrap_or(BROKEN) };
-        if let Some(arrival) = &exchange.arrival {
-            arrival.control.clear();
-        }
-        // Given back before anything is told: who waits for a place need not wait for our bookkeeping.
-        let backend = exchange.attempt.take().map(|attempt| attempt.backend);
-        let received = exchange.arrival.take().map_or(exchange.began, |arrival| arrival.received);
-        let finished = exchange.finished(status, aborted, backend, received);
+        let end = exchange.end(session, error);
+        let finished = exchange.finished(&end);
         self.metrics.observe(&finished);
         tell(&finished, exchange, error);
-        if let Some(record) = exchange.record(&finished) {
-            self.journal.tell(record);
+        if exchange.endpoint.is_some() {
+            let told = exchange.take_out();
+            self.journal.tell(Box::new(move || told.record(&end)));
         }
     }
 }
 
 impl Exchange {
-    fn finished(
-        &self,
-        status: u16,
-        aborted: bool,
-        backend: Option<BackendId>,
-        received: Instant,
-    ) -> Finished<'_> {
-        let now = Instant::now();
-        let backend = backend.filter(|_| self.refused.is_none());
-        let first_byte = self.relay.first_byte.map(|at| at - self.began);
+    /// Gives back what was held, before anything is told: who waits for a place need not wait for our
+    /// bookkeeping.
+    fn end(&mut self, session: &Session, error: Option<&Error>) -> End {
+        let aborted =
+            self.refused.is_none() && error.is_some_and(|error| error.esource == ErrorSource::Downstream);
+        let written = session.response_written().map(|head| head.status.as_u16());
+        if let Some(arrival) = &self.arrival {
+            arrival.control.clear();
+        }
+        let backend = self.attempt.take().map(|attempt| attempt.backend);
+        End {
+            status: if aborted { CLIENT_GONE } else { written.unwrap_or(BROKEN) },
+            aborted,
+            backend: backend.filter(|_| self.refused.is_none()),
+            received: self.arrival.take().map_or(self.began, |arrival| arrival.received),
+            at: Instant::now(),
+            time: SystemTime::now(),
+            usage: self.relay.usage(),
+        }
+    }
+
+    /// What a record is made of, in case that somebody asks for it; without the body and what else is large.
+    fn take_out(&mut self) -> Self {
+        let mut told = std::mem::replace(self, Self::new(Arc::clone(&self.live)));
+        (told.body, told.prompt) = (bytes::Bytes::new(), None);
+        told.relay.forget();
+        told.tried.clear();
+        told
+    }
+
+    fn finished(&self, end: &End) -> Finished<'_> {
         Finished {
-            backend: backend.map_or("", |id| self.backend_name(id)),
+            backend: end.backend.map_or("", |id| self.backend_name(id)),
             rule: self.rule(),
             reason: self.reason(),
-            status,
-            aborted,
+            status: end.status,
+            aborted: end.aborted,
             attempts: self.attempts,
-            total: now - self.began,
-            first_byte,
-            overhead: self.asked.map(|asked| (asked - received).saturating_sub(self.queued)),
+            total: end.at - self.began,
+            first_byte: self.relay.first_byte.map(|at| at - self.began),
+            overhead: self.asked.map(|asked| (asked - end.received).saturating_sub(self.queued)),
             queued: self.queued,
             estimate: self.facts.as_ref().map(|facts| facts.tokens),
-            usage: self.relay.usage(),
+            usage: end.usage,
         }
     }
 
@@ -69,10 +97,8 @@ impl Exchange {
         }
     }
 
-    /// The exchange as a record: the decision as `explain` shows it, and what came of it. Model lists and
-    /// health questions have none.
-    fn record(&self, finished: &Finished<'_>) -> Option<serde_json::Value> {
-        self.endpoint?;
+    /// The exchange as a record: the decision as `explain` shows it, and what came of it.
+    fn record(&self, end: &End) -> serde_json::Value {
         let decision = match (&self.facts, &self.decision, &self.seen) {
             (Some(facts), Some(decision), Some(seen)) => {
                 let refusal = self.refused.as_ref().map(record::refusal);
@@ -80,7 +106,7 @@ impl Exchange {
             }
             _ => record::undecided(self.refused.as_ref()),
         };
-        Some(record::exchange(decision, finished, &self.request_id, SystemTime::now()))
+        record::exchange(decision, &self.finished(end), &self.request_id, end.time)
     }
 }
 

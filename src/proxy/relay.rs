@@ -106,6 +106,11 @@ impl Relay {
         }
     }
 
+    /// Gives up what is large.
+    pub fn forget(&mut self) {
+        (self.reader, self.event) = (Reader::None, BytesMut::new());
+    }
+
     /// Whether the answer is a stream of events.
     pub const fn is_events(&self) -> bool {
         matches!(self.reader, Reader::Events(_))

@@ -11,11 +11,11 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
 use super::Metrics;
+use super::journal::Entry;
 use file::RotatedFile;
 
 /// Where records are written to.
@@ -38,7 +38,7 @@ pub struct Audit {
 
 #[derive(Debug)]
 enum Message {
-    Record(Arc<Value>),
+    Record(Arc<Entry>),
     /// Everything before it is to be written, and that it is be told.
     Close(oneshot::Sender<()>),
 }
@@ -58,7 +58,7 @@ impl Audit {
     }
 
     /// Takes a record, or counts it as dropped when too many wait.
-    pub fn write(&self, record: Arc<Value>) {
+    pub fn write(&self, record: Arc<Entry>) {
         if self.queue.try_send(Message::Record(record)).is_err() {
             self.metrics.audit_dropped(1);
         }
@@ -86,7 +86,7 @@ fn write_all(mut queue: mpsc::Receiver<Message>, mut sink: Sink, metrics: &Metri
         // What waits already goes along: a write for each would be slower than the requests can be.
         while let Some(message) = next {
             match message {
-                Message::Record(record) => lines.push(format!("{record}\n")),
+                Message::Record(record) => lines.push(format!("{}\n", **record)),
                 Message::Close(written) => {
                     closed = Some(written);
                     queue.close();

@@ -1,7 +1,7 @@
 //! The one place where records go: the latest are kept, whoever listens hears them, the audit file gets them.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use parking_lot::Mutex;
 use serde_json::Value;
@@ -9,11 +9,17 @@ use tokio::sync::broadcast;
 
 use super::audit::Audit;
 
+/// A record that is made when somebody first looks at it: most are looked at by nobody.
+pub type Entry = LazyLock<Value, Make>;
+
+/// Makes a record.
+pub type Make = Box<dyn FnOnce() -> Value + Send>;
+
 /// The records of the exchanges that are over.
 #[derive(Debug)]
 pub struct Journal {
-    latest: Mutex<VecDeque<Arc<Value>>>,
-    listeners: broadcast::Sender<Arc<Value>>,
+    latest: Mutex<VecDeque<Arc<Entry>>>,
+    listeners: broadcast::Sender<Arc<Entry>>,
     audit: Option<Audit>,
 }
 
@@ -25,8 +31,8 @@ impl Journal {
     }
 
     /// Takes a record. Waits for nobody.
-    pub fn tell(&self, record: Value) {
-        let record = Arc::new(record);
+    pub fn tell(&self, make: Make) {
+        let record = Arc::new(Entry::new(make));
         if let Some(audit) = &self.audit {
             audit.write(Arc::clone(&record));
         }
@@ -39,12 +45,12 @@ impl Journal {
     }
 
     /// The latest records, at most so many, the newest first.
-    pub fn latest(&self, limit: usize) -> Vec<Arc<Value>> {
+    pub fn latest(&self, limit: usize) -> Vec<Arc<Entry>> {
         self.latest.lock().iter().take(limit).cloned().collect()
     }
 
     /// Listens from now on; a listener that is too slow misses some.
-    pub fn listen(&self) -> broadcast::Receiver<Arc<Value>> {
+    pub fn listen(&self) -> broadcast::Receiver<Arc<Entry>> {
         self.listeners.subscribe()
     }
 
@@ -67,11 +73,11 @@ mod tests {
 
     fn told(count: usize) -> Arc<Journal> {
         let journal = Journal::new(None);
-        (0..count).for_each(|number| journal.tell(json!(number)));
+        (0..count).for_each(|number| journal.tell(Box::new(move || json!(number))));
         journal
     }
 
-    fn numbers(records: &[Arc<Value>]) -> Vec<u64> {
+    fn numbers(records: &[Arc<Entry>]) -> Vec<u64> {
         records.iter().filter_map(|record| record.as_u64()).collect()
     }
 
@@ -93,8 +99,8 @@ mod tests {
     fn listeners_hear_what_comes_after_they_began() {
         let journal = told(2);
         let mut listener = journal.listen();
-        journal.tell(json!(7));
-        assert_eq!(*listener.try_recv().unwrap(), json!(7));
+        journal.tell(Box::new(|| json!(7)));
+        assert_eq!(**listener.try_recv().unwrap(), json!(7));
         assert!(listener.try_recv().is_err());
     }
 }

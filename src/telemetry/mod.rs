@@ -7,5 +7,5 @@ mod metrics;
 pub mod record;
 pub mod replay;
 
-pub use journal::Journal;
+pub use journal::{Entry, Journal};
 pub use metrics::{Finished, Metrics};

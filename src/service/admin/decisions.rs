@@ -18,7 +18,7 @@ impl Admin {
     /// The latest records, the newest first.
     pub(super) fn decisions(&self, query: &str) -> Result<Answer, Refused> {
         let latest = self.journal.latest(limit_of(query)?);
-        Ok(Answer::json(&latest.iter().map(|record| Value::clone(record)).collect()))
+        Ok(Answer::json(&latest.iter().map(|record| Value::clone(record.as_ref())).collect()))
     }
 
     /// Whether the stream is asked for, by somebody who may have it.
@@ -42,7 +42,7 @@ impl Admin {
                 biased;
                 _ = async { shutdown.wait_for(|stopping| *stopping).await.is_ok() } => break,
                 record = timeout(QUIET, records.recv()) => match record {
-                    Ok(Ok(record)) => format!("data: {record}\n\n"),
+                    Ok(Ok(record)) => format!("data: {}\n\n", **record),
                     Ok(Err(RecvError::Lagged(missed))) => format!(": {missed} were missed\n\n"),
                     Ok(Err(RecvError::Closed)) => break,
                     Err(_quiet) => ": still here\n\n".to_owned(),
