@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue};
+use http::HeaderValue;
 use pingora_http::{RequestHeader, ResponseHeader};
 use tokio::time::Instant;
 
@@ -162,13 +162,14 @@ impl Exchange {
     }
 }
 
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-const BACKEND: HeaderName = HeaderName::from_static("x-sluice-backend");
-const RULE: HeaderName = HeaderName::from_static("x-sluice-rule");
-const REASON: HeaderName = HeaderName::from_static("x-sluice-reason");
-const GATE: HeaderName = HeaderName::from_static("x-sluice-gate");
-const TOKENS: HeaderName = HeaderName::from_static("x-sluice-tokens");
-const ATTEMPTS: HeaderName = HeaderName::from_static("x-sluice-attempts");
+// As text: Pingora copies a `HeaderName`, and takes a static text as it is.
+const REQUEST_ID: &str = "x-request-id";
+const BACKEND: &str = "x-sluice-backend";
+const RULE: &str = "x-sluice-rule";
+const REASON: &str = "x-sluice-reason";
+const GATE: &str = "x-sluice-gate";
+const TOKENS: &str = "x-sluice-tokens";
+const ATTEMPTS: &str = "x-sluice-attempts";
 
 /// The conversation as the client names it.
 pub fn session_id(head: &RequestHeader) -> Option<String> {
