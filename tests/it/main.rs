@@ -11,6 +11,8 @@ mod bodies;
 mod cli;
 /// What a close does to what runs behind the gate.
 mod closing;
+/// The dashboard's files, and who may have them.
+mod dashboard;
 /// The latest decisions and their stream, on the admin listener.
 mod decisions;
 /// `sluice demo` from its banner to its last line.

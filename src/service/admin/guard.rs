@@ -9,7 +9,7 @@ use http::HeaderMap;
 use pingora_http::RequestHeader;
 use subtle::ConstantTimeEq;
 
-use super::push;
+use super::{dashboard, push};
 use crate::openai::Refused;
 use crate::wire;
 
@@ -45,7 +45,8 @@ impl Guard {
                 "the Content-Type must be application/json",
             ));
         }
-        self.check_token(&head.headers, path)
+        // The page is what asks a person for the token.
+        if dashboard::serves(path) { Ok(()) } else { self.check_token(&head.headers, path) }
     }
 
     fn knows(&self, host: &str) -> bool {
@@ -136,6 +137,18 @@ mod tests {
         assert_eq!(status(&guard, &asked("GET", &[base, ("sec-fetch-site", "cross-site")]), "/status"), 403);
         let own = ("origin", "http://127.0.0.1:8081");
         assert_eq!(status(&guard, &asked("PUT", &[base, json, own]), "/gates/x"), 200);
+    }
+
+    #[test]
+    fn the_dashboard_asks_for_no_token_and_is_guarded_otherwise() {
+        let guard = Guard { token: Some("all".into()), ..Guard::default() };
+        for path in ["/", "/dashboard.js", "/dashboard.css"] {
+            assert_eq!(status(&guard, &asked("GET", &[("host", "127.0.0.1")]), path), 200, "{path}");
+            assert_eq!(status(&guard, &asked("GET", &[("host", "evil.example")]), path), 421, "{path}");
+        }
+        for path in ["", "//", "/dashboard.js/", "/dashboard", "/status", "/decisions", "/gates/x"] {
+            assert_eq!(status(&guard, &asked("GET", &[("host", "127.0.0.1")]), path), 401, "{path}");
+        }
     }
 
     #[test]

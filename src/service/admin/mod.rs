@@ -7,7 +7,9 @@
 //! | `PUT /gates/{name}` | `push` |
 //! | `POST /explain`, `POST /reload` | `policy` |
 //! | `GET /decisions`, `/decisions/stream` | `decisions` |
+//! | `GET /` and what it loads | `dashboard` |
 
+mod dashboard;
 mod decisions;
 mod guard;
 mod policy;
@@ -104,6 +106,7 @@ impl Admin {
             ("GET", "/metrics") => Ok(self.metrics()),
             ("GET", "/status") => Ok(Answer::json(&self.status())),
             ("GET", "/decisions") => self.decisions(session.req_header().uri.query().unwrap_or_default()),
+            ("GET", page) if dashboard::serves(page) => dashboard::file(page).ok_or_else(unknown_path),
             ("PUT", gate) if gate.starts_with(push::PREFIX) => self.push(session).await,
             ("POST", "/explain") => self.explained(session).await,
             ("POST", "/reload") => self.reload().await,
@@ -112,7 +115,8 @@ impl Admin {
             }
             (_, "/explain" | "/reload") => Err(method_not_allowed("POST")),
             (_, gate) if gate.starts_with(push::PREFIX) => Err(method_not_allowed("PUT")),
-            _ => Err(Refused::new(404, "unknown_path", "there is nothing at this path")),
+            (_, page) if dashboard::serves(page) => Err(method_not_allowed("GET")),
+            _ => Err(unknown_path()),
         }
     }
 
@@ -191,6 +195,10 @@ async fn whole_body(session: &mut ServerSession) -> Result<BytesMut, Refused> {
     let late = || Refused::new(408, "body_timeout", "the body did not come in time");
     timeout(READ_TIMEOUT, read).await.map_err(|_elapsed| late())??;
     Ok(body)
+}
+
+fn unknown_path() -> Refused {
+    Refused::new(404, "unknown_path", "there is nothing at this path")
 }
 
 fn method_not_allowed(allowed: &'static str) -> Refused {
