@@ -3,7 +3,7 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 use tokio::sync::Notify;
@@ -30,6 +30,8 @@ pub struct LivePeer {
     /// Wakes its probe before the interval is over.
     pub probe_now: Notify,
     streak: Mutex<Streak>,
+    /// It failed in traffic, and no probe has spoken since.
+    suspected: AtomicBool,
     news: News,
     in_flight: AtomicUsize,
 }
@@ -50,18 +52,35 @@ impl LiveBackend {
         self.peers.iter().any(|peer| peer.is_healthy())
     }
 
-    /// The healthy peer with the fewest exchanges, none of those already tried.
+    /// The peer with the fewest exchanges, of those that may be asked now.
     pub fn least_in_flight(&self, tried: &[Arc<LivePeer>]) -> Option<&Arc<LivePeer>> {
-        let untried = |peer: &&Arc<LivePeer>| !tried.iter().any(|other| Arc::ptr_eq(other, peer));
-        self.peers.iter().filter(|peer| peer.is_healthy()).filter(untried).min_by_key(|peer| peer.in_flight())
+        self.askable(tried).min_by_key(|peer| peer.in_flight())
     }
 
-    /// The healthy peer that a conversation keeps, none of those already tried. By rendezvous hashing
+    /// The peer that a conversation keeps, of those that may be asked now. By rendezvous hashing
     /// (Thaler and Ravishankar, 1996): a peer that comes or goes moves only its own share.
     pub fn by_conversation(&self, key: &[u8], tried: &[Arc<LivePeer>]) -> Option<&Arc<LivePeer>> {
+        self.askable(tried).max_by_key(|peer| weight(key, &peer.address))
+    }
+
+    /// Whether there is a healthy peer besides those already tried.
+    pub fn has_untried(&self, tried: &[Arc<LivePeer>]) -> bool {
+        self.untried(tried).next().is_some()
+    }
+
+    /// Whether there are such peers, and each of them has failed in traffic: a probe, asked for already,
+    /// says whether they may be asked again.
+    pub fn awaits_probe(&self, tried: &[Arc<LivePeer>]) -> bool {
+        self.has_untried(tried) && self.askable(tried).next().is_none()
+    }
+
+    fn untried(&self, tried: &[Arc<LivePeer>]) -> impl Iterator<Item = &Arc<LivePeer>> {
         let untried = |peer: &&Arc<LivePeer>| !tried.iter().any(|other| Arc::ptr_eq(other, peer));
-        let usable = self.peers.iter().filter(|peer| peer.is_healthy()).filter(untried);
-        usable.max_by_key(|peer| weight(key, &peer.address))
+        self.peers.iter().filter(|peer| peer.is_healthy()).filter(untried)
+    }
+
+    fn askable(&self, tried: &[Arc<LivePeer>]) -> impl Iterator<Item = &Arc<LivePeer>> {
+        self.untried(tried).filter(|peer| !peer.suspected.load(Ordering::Acquire))
     }
 
     /// Exchanges in flight at all peers.
@@ -84,6 +103,7 @@ impl LivePeer {
             literal: address.parse().ok(),
             probe_now: Notify::new(),
             streak: Mutex::new(Streak::new()),
+            suspected: AtomicBool::new(false),
             news: news.clone(),
             in_flight: AtomicUsize::new(0),
         })
@@ -97,10 +117,22 @@ impl LivePeer {
     /// Takes a probe into account; `Some` when the peer turned healthy or unhealthy by it.
     pub fn observe(&self, good: bool, health: &Health) -> Option<bool> {
         let turned = self.streak.lock().observe(good, health);
-        if turned.is_some() {
+        let spoken = self.suspected.swap(false, Ordering::AcqRel);
+        if turned.is_some() || spoken {
             self.news.ring();
         }
         turned
+    }
+
+    /// It failed in traffic: that counts as a failed probe, and it is not asked again until a probe, which
+    /// is asked for at once, has spoken. Without probes nothing could speak for it, and nothing changes.
+    pub fn suspect(&self, health: Option<&Health>) {
+        let Some(health) = health else { return };
+        self.suspected.store(true, Ordering::Release);
+        if self.streak.lock().observe(false, health).is_some() {
+            self.news.ring();
+        }
+        self.probe_now.notify_one();
     }
 
     /// Exchanges in flight.
@@ -150,5 +182,31 @@ mod tests {
         assert!(Arc::ptr_eq(backend.least_in_flight(&[]).unwrap(), second));
         assert!(Arc::ptr_eq(backend.least_in_flight(&[Arc::clone(second)]).unwrap(), first));
         assert!(backend.least_in_flight(&backend.peers).is_none());
+    }
+
+    #[test]
+    fn what_failed_in_traffic_is_not_asked_until_a_probe_has_spoken() {
+        let backend = backend(&["a:1", "b:1"]);
+        let [first, second] = backend.peers.as_slice() else { panic!("two peers") };
+        let health = Health { unhealthy_after: 3, ..sample::backend("b", "m", None).health.unwrap() };
+        backend.peers.iter().for_each(|peer| assert_eq!(peer.observe(true, &health), Some(true)));
+        first.suspect(Some(&health));
+        assert!(Arc::ptr_eq(backend.least_in_flight(&[]).unwrap(), second));
+        assert!(!backend.awaits_probe(&[]), "the other one may be asked");
+        assert!(backend.awaits_probe(&[Arc::clone(second)]));
+        second.suspect(Some(&health));
+        assert!(backend.awaits_probe(&[]) && backend.least_in_flight(&[]).is_none());
+        assert!(backend.is_usable(), "one failure of three");
+        assert_eq!(first.observe(false, &health), None, "two of three: the operator wants it asked");
+        assert!(Arc::ptr_eq(backend.by_conversation(b"c", &[]).unwrap(), first));
+        first.suspect(Some(&health));
+        assert!(!backend.has_untried(&[Arc::clone(second)]), "three in a row");
+    }
+
+    #[test]
+    fn without_probes_nothing_is_remembered() {
+        let backend = backend(&["a:1"]);
+        backend.peers[0].suspect(None);
+        assert!(backend.least_in_flight(&[]).is_some());
     }
 }

@@ -24,7 +24,7 @@ impl Gateway {
 
     /// A failed connect counts as a failed probe, and the peer is probed at once.
     pub(super) fn next_after_failed_connect(&self, exchange: &mut Exchange) -> Result<()> {
-        exchange.count_as_failed_probe();
+        exchange.suspect_peer();
         self.next(exchange, Reason::ConnectFailed)
     }
 
@@ -36,7 +36,7 @@ impl Gateway {
         exchange.tried.push(attempt.slot.peer().clone());
         drop(attempt);
         let live = exchange.live.backends.get(backend.0);
-        if live.and_then(|live| live.least_in_flight(&exchange.tried)).is_none() {
+        if !live.is_some_and(|live| live.has_untried(&exchange.tried)) {
             exchange.excluded.push((backend, reason));
         }
         let next = self.decide(exchange).map_err(|refused| exchange.refuse(refused))?;
@@ -74,7 +74,7 @@ impl Gateway {
         let mut tried = exchange.tried.clone();
         tried.push(attempt.slot.peer().clone());
         let peers = exchange.live.backends.get(attempt.backend.0);
-        if peers.and_then(|backend| backend.least_in_flight(&tried)).is_some() {
+        if peers.is_some_and(|backend| backend.has_untried(&tried)) {
             return true;
         }
         let mut excluded = exchange.excluded.clone();
@@ -107,7 +107,7 @@ impl Gateway {
             return again("the pooled connection was closed under the request");
         }
         if cut.is_none() && !client_reused && exchange.relay.status.is_none() {
-            exchange.count_as_failed_probe();
+            exchange.suspect_peer();
         }
         self.died(exchange, error, cut)
     }
@@ -136,13 +136,11 @@ impl Gateway {
 }
 
 impl Exchange {
-    /// The peer failed in traffic: that counts, and it is probed at once.
-    fn count_as_failed_probe(&self) {
-        let (Some(attempt), Some(backend)) = (&self.attempt, self.asked_backend()) else { return };
-        if let Some(health) = &backend.health {
-            attempt.slot.peer().observe(false, health);
+    /// The peer failed in traffic: that counts, and it is not asked again until a probe says so.
+    fn suspect_peer(&self) {
+        if let (Some(attempt), Some(backend)) = (&self.attempt, self.asked_backend()) {
+            attempt.slot.peer().suspect(backend.health.as_ref());
         }
-        attempt.slot.peer().probe_now.notify_one();
     }
 
     /// A candidate that died under this request counts once, however many of its peers did.

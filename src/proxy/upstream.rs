@@ -19,7 +19,7 @@ use super::exchange::Exchange;
 use super::lease::Slotted;
 use super::relay::Relay;
 use crate::fleet::{GatePass, Held, LivePeer, Slot};
-use crate::policy::{Backend, BackendId};
+use crate::policy::{Backend, BackendId, Reason};
 use crate::transport::{Cut, rewind};
 use crate::wire::forward;
 
@@ -50,6 +50,9 @@ impl Gateway {
             let began = Instant::now();
             self.renew(session, exchange).map_err(|refused| exchange.refuse(refused))?;
             let decided = self.decide(exchange).map_err(|refused| exchange.refuse(refused))?;
+            if exchange.hear_of_probe(decided).await {
+                continue;
+            }
             let Slotted::Ready(backend, lease) = self.slot(session, exchange, decided).await? else {
                 // A wait that a gate or a peer has ended is no fault, however often it happens.
                 restless += u32::from(began.elapsed() < NO_WAIT);
@@ -94,6 +97,20 @@ impl Exchange {
     /// What the operator wrote of the backend that is being asked.
     pub fn asked_backend(&self) -> Option<&Backend> {
         self.live.policy.backends.get(self.attempt.as_ref()?.backend.0)
+    }
+
+    /// Waits until a probe has spoken for the backend, where all of its peers have failed in traffic. A probe
+    /// that hangs is not waited for: then the backend is not for this request. False: there was no need.
+    async fn hear_of_probe(&mut self, id: BackendId) -> bool {
+        let Some(backend) = self.live.backends.get(id.0).filter(|it| it.awaits_probe(&self.tried)) else {
+            return false;
+        };
+        let mut news = self.live.news.listen();
+        let spoken = async { while backend.awaits_probe(&self.tried) && news.changed().await.is_ok() {} };
+        if timeout(PROBE_SPEAKS, spoken).await.is_err() {
+            self.excluded.push((id, Reason::Unhealthy));
+        }
+        true
     }
 
     fn place(&self, backend: BackendId, lease: Option<Held>) -> Option<Slot> {
@@ -202,3 +219,5 @@ const POOLED_IDLE: Duration = Duration::from_secs(4);
 const MAX_RESTLESS: u32 = 64;
 /// Less than this is no wait.
 const NO_WAIT: Duration = Duration::from_millis(1);
+/// A probe of a server that lives takes a few milliseconds; one that takes longer than this says enough.
+const PROBE_SPEAKS: Duration = Duration::from_millis(250);

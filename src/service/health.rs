@@ -1,8 +1,7 @@
 //! Health of the next exchanges: each peer is probed with Pingora's load-balancing check at its
-//! interval, and at once after a failed connect.
+//! interval, and at once after a failure in traffic.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use pingora_error::{Error, ErrorType, OrErr, Result};
 use pingora_http::RequestHeader;
@@ -46,7 +45,7 @@ impl Prober {
         loop {
             tokio::select! {
                 () = sleep(self.health.interval) => {}
-                () = self.peer.probe_now.notified() => sleep(BREATH).await,
+                () = self.peer.probe_now.notified() => {}
                 _ = async { stopping.wait_for(|stopping| *stopping).await.is_ok() } => return,
             }
             self.probe().await;
@@ -82,6 +81,3 @@ impl Prober {
         self.check.check(&Target::new(&address.to_string())?).await
     }
 }
-
-/// Between a failed connect and the probe it asks for: many may fail at one time, one probe is enough.
-const BREATH: Duration = Duration::from_millis(10);

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
+use super::support::behaviour::Behaviour;
 use super::support::client::eventually;
 use super::support::gateway::Gateway;
 use super::support::peer::{Health, Peer};
@@ -132,4 +133,26 @@ fn one_healthy_peer_is_enough_for_a_backend() {
     }
     assert_eq!((gateway.house.small.requests().len(), second.requests().len()), (0, 5));
     assert_eq!(gateway.get("/health").status, 200);
+}
+
+#[test]
+fn what_failed_in_traffic_is_not_asked_again_until_a_probe_has_spoken() {
+    // The probe that a failure asks for hangs for a second; none comes by itself.
+    let gateway = Gateway::with(|setup| {
+        let health = &mut setup.backend("big")["health"];
+        (health["interval"], health["timeout"], health["unhealthy_after"]) =
+            (json!("1h"), json!("1s"), json!(100));
+    });
+    gateway.house.big.set_health(Health::Hang);
+    gateway.house.big.push(Behaviour::close());
+    let first = gateway.chat("qwen3-coder-14b", "hi");
+    assert_eq!(first.header("x-sluice-reason"), Some("upstream_error"));
+    let second = gateway.chat("qwen3-coder-14b", "hi");
+    assert_eq!(second.header("x-sluice-reason"), Some("unhealthy"), "nobody has spoken for it yet");
+    assert_eq!(gateway.house.big.requests().len(), 1);
+    gateway.house.big.set_health(Health::Up);
+    let back = eventually(Duration::from_secs(5), || {
+        gateway.chat("qwen3-coder-14b", "hi").header("x-sluice-backend") == Some("big")
+    });
+    assert!(back, "one failed probe of a hundred does not make it unhealthy");
 }
