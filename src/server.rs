@@ -3,6 +3,7 @@
 use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
@@ -19,9 +20,10 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use crate::config::{Config, Settings};
-use crate::fleet::Fleet;
-use crate::proxy::{Gateway, Reception, explain};
+use crate::fleet::{Fleet, Ledger};
+use crate::proxy::{Gateway, Origins, Reception, explain};
 use crate::service::admin::{Admin, Guard};
+use crate::service::ledger_file;
 use crate::service::reload::Reloader;
 use crate::service::watch::Watch;
 use crate::telemetry::audit::{Audit, Place};
@@ -36,6 +38,9 @@ pub struct Server {
     admin: Arc<Admin>,
     reloader: Arc<Reloader>,
     journal: Arc<Journal>,
+    ledger: Arc<Ledger>,
+    /// Where the ledger is kept.
+    budgets: PathBuf,
     ready: Arc<AtomicBool>,
     stopping: watch::Sender<bool>,
     cutting: watch::Sender<bool>,
@@ -77,6 +82,16 @@ pub enum StartError {
     Internal(String),
 }
 
+/// Where what must survive a restart is kept: as written, else where the service manager says, else beside
+/// the policy.
+fn state_directory(settings: &Settings) -> PathBuf {
+    // systemd names several with colons between them.
+    let given = std::env::var("STATE_DIRECTORY").unwrap_or_default();
+    let given = given.split(':').next().filter(|first| !first.is_empty()).map(PathBuf::from);
+    let beside = || settings.policy_path.parent().map(Path::to_owned).unwrap_or_default();
+    settings.state.clone().or(given).unwrap_or_else(beside)
+}
+
 impl Server {
     /// Binds every listener and builds everything. Must be called within a runtime.
     ///
@@ -85,7 +100,10 @@ impl Server {
     pub fn bind(config: Config) -> Result<Self, StartError> {
         let settings = config.settings;
         let internal = |error: &dyn std::fmt::Display| StartError::Internal(error.to_string());
-        let fleet = Fleet::new(config.policy, config.policy_hash).map_err(|error| internal(&error))?;
+        let budgets = state_directory(&settings).join(ledger_file::NAME);
+        let ledger = Ledger::new(ledger_file::load(&budgets));
+        let fleet = Fleet::with_ledger(config.policy, config.policy_hash, Arc::clone(&ledger))
+            .map_err(|error| internal(&error))?;
         let metrics = Metrics::new().map_err(|error| internal(&error))?;
         let ((stopping, stop), (cutting, cut)) = (watch::channel(false), watch::channel(false));
         let (over, ended) = watch::channel(false);
@@ -99,6 +117,7 @@ impl Server {
             metrics: metrics.clone(),
             journal: journal.clone(),
             stopping: stop.clone(),
+            origins: Origins::new(settings.cors_origins.clone()),
         };
         let held = admission.clone();
         let admin = Admin {
@@ -118,6 +137,8 @@ impl Server {
             admin: Arc::new(admin),
             reloader,
             journal,
+            ledger,
+            budgets,
             ready,
             stopping,
             cutting,
@@ -150,8 +171,13 @@ impl Server {
     /// when the audit file has its last record.
     pub async fn run(self, stops: mpsc::Receiver<Stop>) {
         let journal = self.journal();
+        let (over, ended) = watch::channel(false);
+        let keeper = tokio::spawn(ledger_file::keep(Arc::clone(&self.ledger), self.budgets.clone(), ended));
         self.serve(stops).await;
         journal.close().await;
+        over.send_replace(true);
+        // It writes the last change and returns; a panic of it is in the log.
+        let _ = keeper.await;
     }
 
     async fn serve(self, mut stops: mpsc::Receiver<Stop>) {
@@ -273,7 +299,11 @@ fn door(
     stopping: watch::Receiver<bool>,
     cutting: watch::Receiver<bool>,
 ) -> Door<HttpProxy<Gateway>> {
-    let reception = Reception { metrics: gateway.metrics.clone() };
+    let reception = Reception {
+        metrics: gateway.metrics.clone(),
+        fleet: gateway.fleet.clone(),
+        origins: gateway.origins.clone(),
+    };
     Door {
         app: Arc::new(http_proxy(&pingora_conf(settings), gateway)),
         gatekeeper: Arc::new(reception),
@@ -306,7 +336,7 @@ fn limits(settings: &Settings) -> Limits {
 }
 
 fn guard(settings: &Settings) -> Result<Guard, StartError> {
-    let read = |path: &Option<std::path::PathBuf>| match path {
+    let read = |path: &Option<PathBuf>| match path {
         None => Ok(None),
         Some(path) => match std::fs::read_to_string(path) {
             Ok(token) => Ok(Some(token.trim_end().to_owned())),

@@ -14,10 +14,32 @@ use sluice::policy::{
 };
 
 impl Situation {
+    /// Whether this client may name this model: neither its own list nor the model's leaves it out.
+    fn is_allowed(&self) -> Option<bool> {
+        let model = self.policy.models.get(self.facts.model_id?.0)?;
+        let client = self.policy.clients.iter().find(|client| client.name == self.facts.client);
+        let listed = client.and_then(|client| client.models.as_ref());
+        let by_client = listed.is_none_or(|names| names.contains(&model.name));
+        Some(by_client && model.clients.as_ref().is_none_or(|names| names.contains(&self.facts.client)))
+    }
+
+    /// Whether the model is pinned to a manual backend and says for nobody that it may.
+    fn names_manual_for_nobody(&self) -> bool {
+        let model = self.facts.model_id.and_then(|id| self.policy.models.get(id.0));
+        let manual = model.and_then(|model| self.backend(model.backend?)).map(|it| it.kind);
+        self.facts.endpoint != Endpoint::Speech
+            && manual == Some(Kind::Manual)
+            && model.is_some_and(|model| model.clients.is_none())
+    }
+
     /// Whom the guarantees let a request be asked of at all, in order. Written from the manual, apart from the
-    /// engine: `None` where the model's name is wrong for the path, or is none.
+    /// engine: `None` where the model's name is wrong for the path, is none, or is not for this client.
     fn candidates(&self) -> Option<Vec<BackendId>> {
         let model = self.policy.models.get(self.facts.model_id?.0)?;
+        if !self.is_allowed()? {
+            return None;
+        }
+        let is = |id: &BackendId, kind| self.backend(*id).is_some_and(|backend| backend.kind == kind);
         let all: Vec<_> = (0..self.policy.backends.len()).map(BackendId).collect();
         let speaks = |id: &BackendId| self.backend(*id).is_some_and(|backend| backend.kind == Kind::Speech);
         let chain =
@@ -33,6 +55,7 @@ impl Situation {
             (_, true) if model.name == "auto" && all.iter().any(speaks) => all,
             (_, true) => return None,
             (Some(id), false) if speaks(&id) => return None,
+            (Some(id), false) if is(&id, Kind::Manual) && model.clients.is_none() => return None,
             (Some(id), false) => [vec![id], chain(id)].concat(),
             (None, false) => match self.first_rule() {
                 Some(place) => {
@@ -43,7 +66,8 @@ impl Situation {
                 None => Vec::new(),
             },
         };
-        named.retain(|id| speaks(id) == speech);
+        let pinned = model.backend;
+        named.retain(|id| speaks(id) == speech && (!is(id, Kind::Manual) || pinned == Some(*id)));
         let mut once = Vec::new();
         for id in named {
             if !once.contains(&id) {
@@ -64,7 +88,9 @@ impl Situation {
 
     fn rules_decide(&self) -> bool {
         let model = self.facts.model_id.and_then(|id| self.policy.models.get(id.0));
-        self.facts.endpoint != Endpoint::Speech && model.is_some_and(|model| model.backend.is_none())
+        self.facts.endpoint != Endpoint::Speech
+            && self.is_allowed() == Some(true)
+            && model.is_some_and(|model| model.backend.is_none())
     }
 
     fn overrides(&self) -> bool {
@@ -170,6 +196,41 @@ proptest! {
     }
 
     #[test]
+    fn a_manual_backend_is_reached_by_its_models_name_and_the_clients_it_names_alone(given in situation()) {
+        let decision = given.decide();
+        for (id, _) in &decision.candidates {
+            if given.policy.backends.get(id.0).is_some_and(|backend| backend.kind == Kind::Manual) {
+                let model = &given.policy.models[given.facts.model_id.unwrap().0];
+                prop_assert_eq!(&decision.decided_by, &Some(DecidedBy::Model));
+                prop_assert_eq!(model.backend, Some(*id));
+                prop_assert!(model.clients.as_ref().is_some_and(|names| names.contains(&given.facts.client)));
+            }
+        }
+    }
+
+    #[test]
+    fn an_external_backend_is_reached_only_where_the_policy_names_it(given in situation()) {
+        let Outcome::Route(id) = given.decide().outcome else { return Ok(()) };
+        if given.policy.backends.get(id.0).is_some_and(|backend| backend.kind == Kind::External) {
+            let (policy, model) = (&given.policy, given.facts.model_id.unwrap());
+            let chains = policy.backends.iter().map(|backend| &backend.fail_soft);
+            let by_rule = policy.rules.iter().any(|rule| {
+                rule.route == id || rule.fail_soft.iter().flatten().any(|other| *other == id)
+            });
+            prop_assert!(by_rule || policy.models[model.0].backend == Some(id) || chains.flatten().any(|it| *it == id));
+        }
+    }
+
+    #[test]
+    fn a_client_is_refused_the_names_that_are_not_for_it_whatever_the_rules_say(given in situation()) {
+        if given.is_allowed() == Some(false) {
+            let decision = given.decide();
+            prop_assert_eq!(&decision.outcome, &Outcome::Refuse(Refusal::NoCandidate(Reason::NotAllowed)));
+            prop_assert_eq!((decision.reason, decision.candidates.len()), (Reason::NotAllowed, 0));
+        }
+    }
+
+    #[test]
     fn the_first_rule_that_holds_decides(given in situation()) {
         let by = given.decide().decided_by;
         let rule = match by { Some(DecidedBy::Rule(RuleId(place))) => Some(place), _ => None };
@@ -214,7 +275,11 @@ proptest! {
         prop_assert!(verdicts.iter().take(until).all(|verdict| matches!(verdict, Verdict::Not(_))));
         prop_assert!(verdicts.iter().skip(until + 1).all(|verdict| *verdict == Verdict::NotNeeded));
         prop_assert_eq!(matches!(decision.outcome, Outcome::Route(_)), chosen.is_some());
-        let expected = match verdicts.first() { Some(Verdict::Not(reason)) => *reason, _ => Reason::Matched };
+        let expected = match (verdicts.first(), &decision.outcome) {
+            (Some(Verdict::Not(reason)), _) => *reason,
+            (None, Outcome::Refuse(Refusal::NoCandidate(Reason::NotAllowed))) => Reason::NotAllowed,
+            _ => Reason::Matched,
+        };
         prop_assert_eq!(decision.reason, expected);
     }
 
@@ -223,8 +288,13 @@ proptest! {
         let decision = given.decide();
         let Outcome::Refuse(refusal) = &decision.outcome else { return Ok(()) };
         let Some(candidates) = given.candidates() else {
-            let named = given.facts.model_id.and_then(|id| given.policy.models.get(id.0)).is_some();
-            let expected = if named { Refusal::WrongEndpoint } else { Refusal::UnknownModel };
+            let not_allowed = Refusal::NoCandidate(Reason::NotAllowed);
+            let expected = match given.is_allowed() {
+                None => Refusal::UnknownModel,
+                Some(false) => not_allowed,
+                Some(true) if given.names_manual_for_nobody() => not_allowed,
+                Some(true) => Refusal::WrongEndpoint,
+            };
             prop_assert_eq!(refusal, &expected);
             return Ok(());
         };

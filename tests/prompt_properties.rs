@@ -135,10 +135,7 @@ fn judged(body: &[u8]) -> Result<(), TestCaseError> {
     let valid = std::str::from_utf8(body).is_ok_and(is_json);
     for endpoint in Endpoint::ALL {
         match prompt::read(body, endpoint, &PATTERNS) {
-            Ok(prompt) => {
-                prop_assert!(valid);
-                prop_assert_eq!(prompt.forwarded(body, "m").len(), prompt.forwarded_len(body.len(), "m"));
-            }
+            Ok(_) => prop_assert!(valid),
             Err(fault) => {
                 prop_assert_eq!(fault.is_syntax(), !valid, "{}", fault);
                 prop_assert!(fault.offset() <= body.len(), "{}", fault);
@@ -411,6 +408,30 @@ impl Writer<'_> {
     }
 }
 
+/// What may stand as `stream_options`; `None`: nothing.
+fn options() -> impl Strategy<Value = Option<Value>> {
+    let usage = select(vec![json!(true), json!(false), Value::Null]);
+    prop::option::of(prop_oneof![
+        Just(Value::Null),
+        Just(json!({})),
+        Just(json!({"other": [1, {"include_usage": false}]})),
+        usage.clone().prop_map(|usage| json!({"include_usage": usage})),
+        usage.prop_map(|usage| json!({"a": "b", "include_usage": usage, "c": 1})),
+    ])
+}
+
+/// The body with these options as its first or its last key.
+fn with_options(body: &[u8], options: Option<&Value>, at: prop::sample::Index) -> Vec<u8> {
+    let text = String::from_utf8(body.to_vec()).unwrap();
+    let Some(options) = options else { return text.into_bytes() };
+    let member = format!("\"stream_options\" : {options}");
+    if at.index(2) == 0 {
+        return text.replacen('{', &format!("{{{member},"), 1).into_bytes();
+    }
+    let end = text.rfind('}').unwrap();
+    format!("{},{member}{}", &text[..end], &text[end..]).into_bytes()
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1_000))]
 
@@ -420,9 +441,22 @@ proptest! {
         let prompt = read(&body).map_err(|fault| TestCaseError::fail(format!("{fault}: {chat:?}")))?;
         prop_assert_eq!(&prompt.tags, &chat.tags());
         let forwarded = prompt.forwarded(&body, &model);
-        prop_assert_eq!(forwarded.len(), prompt.forwarded_len(body.len(), &model));
         let value: Value = serde_json::from_slice(&forwarded).unwrap();
         prop_assert_eq!(value, chat.forwarded(&model));
+    }
+
+    /// Usage is asked for wherever it was not, and nothing else is different from the usual splice.
+    #[test]
+    fn usage_is_asked_for_whatever_the_options_were(chat in chat(), options in options(), at in any::<prop::sample::Index>()) {
+        let body = with_options(&chat.body(), options.as_ref(), at);
+        let prompt = read(&body).map_err(|fault| TestCaseError::fail(format!("{fault}: {chat:?}")))?;
+        let parsed = |bytes: &[u8]| serde_json::from_slice::<Value>(bytes).unwrap();
+        let mut wanted = parsed(&prompt.forwarded(&body, "m"));
+        match &mut wanted["stream_options"] {
+            Value::Object(options) => { options.insert("include_usage".into(), json!(true)); }
+            other => *other = json!({"include_usage": true}),
+        }
+        prop_assert_eq!(parsed(&prompt.forwarded_with_usage(&body, "m")), wanted);
     }
 
     #[test]

@@ -5,6 +5,7 @@ mod check;
 mod demo;
 mod explain;
 mod explain_text;
+mod key;
 mod mode;
 mod replay;
 mod schema;
@@ -48,6 +49,8 @@ enum Command {
     Status(status::Status),
     /// Read the gaming PC's mode, or say it
     Mode(mode::Mode),
+    /// Make keys for clients
+    Key(key::Key),
     /// Print the JSON Schema of a configuration file
     Schema {
         /// Which file
@@ -95,6 +98,7 @@ fn run(command: Command) -> anyhow::Result<u8> {
         Command::Replay(asked) => replay::run(&asked),
         Command::Status(asked) => status::run(&asked),
         Command::Mode(asked) => mode::run(&asked),
+        Command::Key(key) => key::run(&key),
         Command::Schema { file } => out(file.schema().text()).map(|()| 0),
         Command::Demo(demo) => demo::run(&demo),
     }

@@ -1,8 +1,11 @@
 //! `policy.yaml`: the backends, and the chains that lead from one to the next.
 
+use std::path::Path;
+
 use super::defaults as d;
 use super::estate::is_host_port;
 use super::names::{self, Names};
+use super::outside;
 use super::problem::quoted;
 use super::reader::{Item, Table};
 use crate::policy::{Backend, BackendId, Balance, GateId, GpuId, Health, Kind, Timeouts};
@@ -24,8 +27,6 @@ const KEYS: [&str; 15] = [
     "price",
     "budget",
 ];
-/// Keys of the contract that belong to backends outside the house.
-const NOT_YET_BUILT: [&str; 4] = ["base_path", "api_key_file", "price", "budget"];
 
 /// A backend, and the items of its `fail_soft`, which [`chain`] resolves once the kinds of all are known.
 pub(super) fn backend<'a>(
@@ -33,17 +34,15 @@ pub(super) fn backend<'a>(
     item: &Item<'a>,
     gpus: &Names<'_>,
     gates: &Names<'_>,
+    directory: &Path,
 ) -> (Backend, Vec<Item<'a>>) {
     names::check_name(name, item);
     let table = item.table(&KEYS);
-    for key in NOT_YET_BUILT {
-        if let Some(item) = table.find(key) {
-            item.not_yet_built(&format!("`{key}`"));
-        }
-    }
+    let kind = table.word("kind", &KINDS, Kind::Language);
+    let price = outside::price(&table);
     let backend = Backend {
         name: name.to_owned(),
-        kind: table.find("kind").and_then(|item| kind(&item)).unwrap_or(Kind::Language),
+        kind,
         gpu: table.find("gpu").and_then(|item| gpus.find(&item)).map(GpuId),
         gate: table.find("gate").and_then(|item| gates.find(&item)).map(GateId),
         peers: peers(&table),
@@ -52,31 +51,28 @@ pub(super) fn backend<'a>(
         context_window: table.find("context_window").and_then(|item| item.whole(&d::CONTEXT_WINDOW)),
         fail_soft: Vec::new(),
         timeouts: timeouts(&table.table("timeouts", &["connect", "first_byte", "idle"])),
-        health: Some(health(&table.table("health", &HEALTH_KEYS))),
+        // Metered or meant for people: asked for nothing but what a client wants, unless it is written.
+        health: (kind.may_be_asked_again() || table.find("health").is_some())
+            .then(|| health(&table.table("health", &HEALTH_KEYS))),
         failover_on: table
             .find("failover_on")
             .map_or_else(|| d::FAILOVER_ON.to_vec(), |item| statuses(&item)),
+        access: outside::access(&table, directory),
+        price,
+        budget: outside::budget(&table, table.find("price").is_some()),
     };
     (backend, table.list("fail_soft"))
 }
 
 const BALANCES: [(&str, Balance); 2] =
     [("least_in_flight", Balance::LeastInFlight), ("prefix_hash", Balance::PrefixHash)];
+const KINDS: [(&str, Kind); 4] = [
+    ("language", Kind::Language),
+    ("speech", Kind::Speech),
+    ("external", Kind::External),
+    ("manual", Kind::Manual),
+];
 const HEALTH_KEYS: [&str; 5] = ["path", "interval", "timeout", "unhealthy_after", "healthy_after"];
-
-fn kind(item: &Item<'_>) -> Option<Kind> {
-    let words = [
-        ("language", Some(Kind::Language)),
-        ("speech", Some(Kind::Speech)),
-        ("external", None),
-        ("manual", None),
-    ];
-    let kind = item.word(&words)?;
-    if kind.is_none() {
-        item.problem("this kind is not yet built in this version", "remove the backend or comment it out");
-    }
-    kind
-}
 
 fn peers(table: &Table<'_>) -> Vec<String> {
     let Some(item) = table.need("peers", "write [host:port]") else { return Vec::new() };
@@ -91,19 +87,20 @@ fn peers(table: &Table<'_>) -> Vec<String> {
     found
 }
 
-/// `host:port`. Whether a name resolves is seen at each connect.
+/// `host:port`, or `https://host[:port]`. Whether a name resolves is seen at each connect.
 fn peer(item: &Item<'_>) -> Option<String> {
-    let text = item.text()?;
-    if text.starts_with("https://") {
-        return item.missing(
-            "an https:// peer is not yet built in this version",
-            "remove the backend or comment it out",
-        );
+    let text = item.text()?.to_ascii_lowercase();
+    if let Some(rest) = text.strip_prefix("https://") {
+        if is_host_port(rest.strip_suffix('/').unwrap_or(rest), false) {
+            return Some(text.trim_end_matches('/').to_owned());
+        }
+        let problem = format!("{} is not https://host:port", quoted(&text));
+        return item.missing(&problem, "write https://api.example.com; a path goes into base_path");
     }
-    if is_host_port(text, true) {
-        return Some(text.to_ascii_lowercase());
+    if is_host_port(&text, true) {
+        return Some(text);
     }
-    let problem = format!("{} is not host:port", quoted(text));
+    let problem = format!("{} is not host:port", quoted(&text));
     item.missing(&problem, "write 192.168.1.50:8000, name:8000 or [::1]:8000, without a scheme")
 }
 
@@ -160,6 +157,9 @@ fn statuses(item: &Item<'_>) -> Vec<u16> {
     found
 }
 
+/// Why a rule or a chain may not name a manual backend.
+pub(super) const NOT_BY_RULE: &str = "a manual backend is reached by its model's name alone";
+
 /// What a chain starts from: nothing may lead back to it, and all of it is of its kind.
 pub(super) struct Start<'a> {
     /// The backend of first choice; `None` where it is not known because of another mistake.
@@ -170,7 +170,8 @@ pub(super) struct Start<'a> {
     pub(super) backends: &'a [Backend],
 }
 
-/// A `fail_soft` list: existing backends of the same kind, none twice, not where it starts.
+/// A `fail_soft` list: existing backends, none twice, not where it starts, speech for speech alone, and none
+/// that a person must ask for.
 pub(super) fn chain(items: &[Item<'_>], from: &Start<'_>, names: &Names<'_>) -> Vec<BackendId> {
     let mut found = Vec::new();
     for item in items {
@@ -180,7 +181,9 @@ pub(super) fn chain(items: &[Item<'_>], from: &Start<'_>, names: &Names<'_>) -> 
             item.problem("a backend cannot stand in for itself", "remove it");
         } else if found.contains(&id) {
             item.problem("the backend stands twice", "remove one of them");
-        } else if kind != from.kind {
+        } else if kind == Kind::Manual {
+            item.problem(NOT_BY_RULE, "name another; people reach it by its model");
+        } else if (kind == Kind::Speech) != (from.kind == Kind::Speech) {
             item.problem(
                 "speech and language backends cannot stand in for each other",
                 "name one of the same kind",

@@ -36,6 +36,8 @@ pub(super) struct Conditions<'a> {
     pub(super) gates: &'a Names<'a>,
     pub(super) models: &'a Names<'a>,
     pub(super) tags: &'a Names<'a>,
+    /// Those who have a key; without any, everybody is `lan`.
+    pub(super) clients: &'a Names<'a>,
     pub(super) header_tests: Vec<HeaderTest>,
     pub(super) patterns: IndexSet<String>,
 }
@@ -69,7 +71,10 @@ impl Conditions<'_> {
             "prompt_matches" => Condition::PromptMatches(each(item, |pattern| self.pattern(pattern))),
             "tokens" => tokens(item),
             "gate" => self.gate(item),
-            "client" => Condition::Client(each(item, client)),
+            "client" => Condition::Client(each(item, |name| {
+                self.clients.find(name)?;
+                name.text().map(str::to_owned)
+            })),
             "path" => Condition::Path(each(item, path)),
             "has" => Condition::Has(each(item, |feature| feature.word(&FEATURES))),
             _ => return None,
@@ -185,12 +190,6 @@ fn gate_word(item: &Item<'_>) -> Option<GateWord> {
         );
     }
     item.word(&GATE_WORDS)
-}
-
-/// Without configured clients everybody is `lan`.
-fn client(item: &Item<'_>) -> Option<String> {
-    Names::new("client", [d::LAN]).find(item)?;
-    item.text().map(str::to_owned)
 }
 
 fn path(item: &Item<'_>) -> Option<Endpoint> {

@@ -80,6 +80,18 @@ pub(super) const FAILOVER_STATUS: Bounded<u32> = count(502, 400, 599);
 /// Tokens; without it a backend takes any number.
 pub(super) const CONTEXT_WINDOW: Bounded<u64> = Bounded { default: 0, least: 1, most: 1_000_000_000 };
 
+// policy.yaml: clients, prices, budgets
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+pub(super) const RATE_REQUESTS: Bounded<u32> = count(1, 1, 1_000_000);
+pub(super) const RATE_BURST: Bounded<u32> = count(1, 1, 1_000_000);
+pub(super) const RATE_PER: Bounded<Duration> =
+    Bounded { default: Duration::from_secs(60), least: SHORTEST, most: LONGEST };
+/// Most US dollars of a price or a budget.
+pub(super) const MOST_DOLLARS: u32 = 1_000_000;
+pub(super) const BUDGET_REQUESTS: Bounded<u64> = Bounded { default: 0, least: 0, most: 1_000_000_000 };
+pub(super) const BUDGET_PER: Bounded<Duration> =
+    Bounded { default: DAY, least: Duration::from_secs(1), most: Duration::from_secs(366 * 24 * 60 * 60) };
+
 // policy.yaml: models, prompt, rules
 /// The model of a request that names none; always there.
 pub(super) const AUTO: &str = "auto";

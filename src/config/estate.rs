@@ -3,8 +3,8 @@
 use super::defaults as d;
 use super::names::{self, Names};
 use super::problem::quoted;
-use super::reader::{Item, Table};
-use crate::policy::{Backend, BackendId, Gate, Gpu, GpuId, Model, OnClose};
+use super::reader::Item;
+use crate::policy::{Backend, BackendId, Gate, Gpu, GpuId, Kind, Model, OnClose};
 
 const GPU_KEYS: [&str; 5] = ["max_in_flight", "max_queue", "queue_timeout", "exclusive", "exclusive_wait"];
 const GATE_KEYS: [&str; 6] =
@@ -72,7 +72,7 @@ fn mode_url(item: &Item<'_>) -> Option<String> {
     const HELP: &str = "write http://host:port/path";
     let text = item.text()?;
     if text.starts_with("https://") {
-        return item.missing("an https mode_url is not yet built in this version", HELP);
+        return item.missing("an https mode_url cannot be polled", HELP);
     }
     let Some(rest) = text.strip_prefix("http://") else {
         return item.missing(&format!("{} is not an http:// URL", quoted(text)), HELP);
@@ -110,25 +110,29 @@ fn is_host(host: &str) -> bool {
     !host.is_empty() && host.len() <= 253 && host.chars().all(legal)
 }
 
-/// The names a client may send. `auto` is put first where the file leaves it out.
-pub(super) fn models(entries: &[(&str, Item<'_>)], backends: &Names<'_>) -> Vec<Model> {
+/// The names a client may send. `auto` is put first where the file leaves it out. `all`: the backends there
+/// are, by the places of their `names`.
+pub(super) fn models(
+    entries: &[(&str, Item<'_>)],
+    all: &[Backend],
+    names: &Names<'_>,
+    clients: &Names<'_>,
+) -> Vec<Model> {
     let listed = entries.iter().map(|(name, item)| {
         names::check_model(name, item);
         let table = item.table(&["backend", "clients"]);
-        if let Some(clients) = table.find("clients") {
-            clients.not_yet_built("a model's list of clients");
+        let backend = table.find("backend").and_then(|item| names.find(&item)).map(BackendId);
+        let manual = backend.and_then(|id| all.get(id.0)).is_some_and(|it| it.kind == Kind::Manual);
+        if manual && table.find("clients").is_none() {
+            item.problem("a manual backend's model must name its clients", "add clients: [NAME]");
         }
-        let backend = table.find("backend").and_then(|item| backends.find(&item)).map(BackendId);
-        Model { name: (*name).to_owned(), backend }
+        let clients = table.find("clients").map(|item| {
+            let named = |item: &Item<'_>| clients.find(item).and(item.text()).map(str::to_owned);
+            item.some().iter().filter_map(named).collect()
+        });
+        Model { name: (*name).to_owned(), backend, clients }
     });
-    let auto = Model { name: d::AUTO.to_owned(), backend: None };
+    let auto = Model { name: d::AUTO.to_owned(), backend: None, clients: None };
     let absent = !entries.iter().any(|(name, _)| *name == d::AUTO);
     absent.then_some(auto).into_iter().chain(listed).collect()
-}
-
-/// `clients` must be empty: nothing asks for keys yet.
-pub(super) fn no_clients(root: &Table<'_>) {
-    for (name, item) in root.named("clients") {
-        item.not_yet_built(&format!("the client {}", quoted(name)));
-    }
 }

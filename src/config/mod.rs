@@ -7,13 +7,16 @@
 //! ```
 //!
 //! Where is it? A default or a legal range: `defaults.rs`. A key of `sluice.yaml`: `settings.rs`. Of `policy.yaml`:
-//! `estate.rs` (GPUs, gates, models), `backends.rs`, `prompt.rs`, `rules.rs`, `condition.rs`.
+//! `estate.rs` (GPUs, gates, models), `backends.rs`, `outside.rs` (what an API asks for), `clients.rs`, `prompt.rs`,
+//! `rules.rs`, `condition.rs`.
 
 mod backends;
+mod clients;
 mod condition;
 mod defaults;
 mod estate;
 mod names;
+mod outside;
 mod policy;
 mod problem;
 mod prompt;
@@ -21,6 +24,7 @@ mod raw;
 mod reader;
 mod rules;
 mod scalar;
+mod secrets;
 mod settings;
 
 use std::fs::File;
@@ -87,7 +91,8 @@ pub fn load(settings_path: &Path) -> Result<Config, Problems> {
 pub fn load_policy(path: &Path) -> Result<LoadedPolicy, Problems> {
     let (node, bytes) = document(path)?;
     let findings = Findings::new(path);
-    let policy = policy::read(&Item::root(&node, &findings));
+    let directory = path.parent().unwrap_or(Path::new(""));
+    let policy = policy::read(&Item::root(&node, &findings), directory);
     let (policy, warnings) = findings.finish(policy)?;
     Ok(LoadedPolicy { policy, hash: hash(&bytes), warnings })
 }

@@ -1,10 +1,12 @@
 //! `policy.yaml` as a whole: names first, then everything that refers to them.
 
+use std::path::Path;
+
 use super::condition::Conditions;
 use super::names::Names;
 use super::problem::quoted;
 use super::reader::{Item, Table};
-use super::{backends, defaults as d, estate, prompt, rules};
+use super::{backends, clients, defaults as d, estate, prompt, rules};
 use crate::policy::{Backend, BackendId, GateId, GpuId, Policy};
 
 const KEYS: [&str; 8] = ["version", "gpus", "gates", "backends", "clients", "models", "prompt", "rules"];
@@ -12,31 +14,44 @@ const KEYS: [&str; 8] = ["version", "gpus", "gates", "backends", "clients", "mod
 type Entries<'a> = Vec<(&'a str, Item<'a>)>;
 
 /// Reads the document. What it gives back is only worth something when nothing was found wrong.
-pub(super) fn read(root: &Item<'_>) -> Policy {
+pub(super) fn read(root: &Item<'_>, directory: &Path) -> Policy {
     let root = root.table(&KEYS);
     root.version(&d::VERSION);
-    estate::no_clients(&root);
-    let [gpus, gates, models] = ["gpus", "gates", "models"].map(|key| root.named(key));
+    let [gpus, gates, models, clients] = ["gpus", "gates", "models", "clients"].map(|key| root.named(key));
     let backends = backend_entries(&root);
     let gate_names = Names::new("gate", names(&gates));
     let backend_names = Names::new("backend", names(&backends));
+    let client_names = client_names(&clients);
+    let backends_read =
+        read_backends(&backends, &Names::new("gpu", names(&gpus)), &gate_names, &backend_names, directory);
     let mut policy = Policy {
         gpus: Vec::new(),
         gates: gates.iter().map(|(name, item)| estate::gate(name, item)).collect(),
-        backends: read_backends(&backends, &Names::new("gpu", names(&gpus)), &gate_names, &backend_names),
-        models: estate::models(&models, &backend_names),
+        models: estate::models(&models, &backends_read, &backend_names, &client_names),
+        backends: backends_read,
+        clients: Vec::new(),
         rules: Vec::new(),
         prompt: prompt::prompt(&root),
         header_tests: Vec::new(),
     };
     policy.gpus = read_gpus(&gpus, &policy.backends, &backend_names);
-    read_rules(&root, &mut policy, &gate_names, &backend_names);
+    let model_names = Names::new("model", policy.models.iter().map(|model| model.name.as_str()));
+    policy.clients = clients::clients(&clients, &model_names, directory);
+    read_rules(&root, &mut policy, &gate_names, &backend_names, &client_names);
     warn_of_unused(&policy, [&gpus, &gates, &backends]);
     policy
 }
 
 fn names<'a>(entries: &Entries<'a>) -> impl Iterator<Item = &'a str> {
     entries.iter().map(|(name, _)| *name)
+}
+
+/// Without keys everybody is one client.
+fn client_names<'a>(entries: &Entries<'a>) -> Names<'a> {
+    match entries.is_empty() {
+        true => Names::new("client", [d::LAN]),
+        false => Names::new("client", names(entries)),
+    }
 }
 
 fn backend_entries<'a>(root: &Table<'a>) -> Entries<'a> {
@@ -53,8 +68,9 @@ fn read_backends(
     gpus: &Names<'_>,
     gates: &Names<'_>,
     names: &Names<'_>,
+    directory: &Path,
 ) -> Vec<Backend> {
-    let read = entries.iter().map(|(name, item)| backends::backend(name, item, gpus, gates));
+    let read = entries.iter().map(|(name, item)| backends::backend(name, item, gpus, gates, directory));
     let (mut all, chains): (Vec<Backend>, Vec<_>) = read.unzip();
     let resolved: Vec<Vec<BackendId>> = chains
         .iter()
@@ -80,13 +96,20 @@ fn read_gpus(entries: &Entries<'_>, all: &[Backend], names: &Names<'_>) -> Vec<c
     entries.iter().enumerate().map(read).collect()
 }
 
-fn read_rules(root: &Table<'_>, policy: &mut Policy, gates: &Names<'_>, backends: &Names<'_>) {
+fn read_rules(
+    root: &Table<'_>,
+    policy: &mut Policy,
+    gates: &Names<'_>,
+    backends: &Names<'_>,
+    clients: &Names<'_>,
+) {
     let models = Names::new("model", policy.models.iter().map(|model| model.name.as_str()));
     let tags = Names::new("tag", policy.prompt.tags.iter().map(|(name, _)| name.as_str()));
     let mut conditions = Conditions {
         gates,
         models: &models,
         tags: &tags,
+        clients,
         header_tests: Vec::new(),
         patterns: indexmap::IndexSet::new(),
     };

@@ -40,11 +40,6 @@ impl<'a> Item<'a> {
         self.findings.warning(self.node.line, &self.path, problem, help);
     }
 
-    /// The value is a key of a later version.
-    pub(super) fn not_yet_built(&self, what: &str) {
-        self.problem(format!("{what} is not yet built in this version"), "remove it or comment it out");
-    }
-
     /// Which of the known words was meant; not looked for where nobody would read it.
     pub(super) fn suggestion<'w>(
         &self,
@@ -108,6 +103,18 @@ impl<'a> Item<'a> {
         let found = T::try_from(*number).ok().filter(|number| legal.holds(number));
         found
             .or_else(|| self.missing(&format!("{number} is out of range"), &legal.range(ToString::to_string)))
+    }
+
+    /// A number from 0 to `most`, with or without a fraction.
+    pub(super) fn decimal(&self, most: u32) -> Option<f64> {
+        let help = format!("write a number from 0 to {most}");
+        let number = match &self.node.value {
+            Value::Whole(number) => number.to_string().parse::<f64>(),
+            Value::Float(text) => text.parse(),
+            _ => return self.wrong("a number", &help),
+        };
+        let legal = |number: &f64| (0.0..=f64::from(most)).contains(number);
+        number.ok().filter(legal).or_else(|| self.missing("is out of range", &help))
     }
 
     /// A duration in the range.

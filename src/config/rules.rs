@@ -100,11 +100,15 @@ fn unique_names(tables: &[Table<'_>]) {
 
 fn route(item: &Item<'_>, backends: &[Backend], names: &Names<'_>) -> Option<BackendId> {
     let id = names.find(item).map(BackendId)?;
-    if backends.get(id.0).is_some_and(|backend| backend.kind == Kind::Speech) {
-        item.problem(
+    match backends.get(id.0).map(|backend| backend.kind) {
+        Some(Kind::Speech) => item.problem(
             "a rule cannot lead to a speech backend",
             "speech is routed by its path; name a language backend",
-        );
+        ),
+        Some(Kind::Manual) => {
+            item.problem(backends::NOT_BY_RULE, "name another; people reach it by its model");
+        }
+        _ => {}
     }
     Some(id)
 }

@@ -5,11 +5,23 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::defaults as d;
+use super::estate::is_host_port;
 use super::problem::quoted;
 use super::reader::{Item, Table};
 
-const KEYS: [&str; 10] =
-    ["version", "listen", "admin", "policy", "threads", "limits", "cors", "audit", "log", "shutdown_grace"];
+const KEYS: [&str; 11] = [
+    "version",
+    "listen",
+    "admin",
+    "policy",
+    "state",
+    "threads",
+    "limits",
+    "cors",
+    "audit",
+    "log",
+    "shutdown_grace",
+];
 
 /// Everything of `sluice.yaml`. Paths are taken from the directory of that file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,11 +38,13 @@ pub struct Settings {
     pub admin_hosts: Vec<String>,
     /// Where `policy.yaml` is.
     pub policy_path: PathBuf,
+    /// The directory of what must survive a restart; `None`: the service manager's, else the policy's.
+    pub state: Option<PathBuf>,
     /// Threads of the proxy service.
     pub threads: usize,
     /// Bounds on what clients may take.
     pub limits: Limits,
-    /// Origins of browsers that may call the proxy listener. Always empty in this version.
+    /// Origins of browsers that may call the proxy listener.
     pub cors_origins: Vec<String>,
     /// Where decisions are recorded.
     pub audit: Audit,
@@ -157,6 +171,7 @@ pub(super) fn read(root: &Table<'_>, directory: &Path, policy_path: PathBuf) -> 
         gate_token_file,
         admin_hosts: admin.list("hosts").iter().filter_map(host).collect(),
         policy_path,
+        state: state(root, directory),
         threads: count(root.whole("threads", &d::THREADS)),
         limits: limits(&root.table("limits", &LIMIT_KEYS)),
         cors_origins: cors_origins(root),
@@ -164,6 +179,16 @@ pub(super) fn read(root: &Table<'_>, directory: &Path, policy_path: PathBuf) -> 
         log: log(&root.table("log", &["level", "format"])),
         shutdown_grace: root.duration("shutdown_grace", &d::SHUTDOWN_GRACE),
     }
+}
+
+fn state(root: &Table<'_>, directory: &Path) -> Option<PathBuf> {
+    let item = root.nullable("state")?;
+    let path = directory.join(item.text()?);
+    if !path.is_dir() {
+        let problem = format!("there is no directory {}", quoted(&path.to_string_lossy()));
+        item.problem(problem, "make it, or write `null`");
+    }
+    Some(path)
 }
 
 const LIMIT_KEYS: [&str; 7] = [
@@ -213,12 +238,23 @@ fn log(table: &Table<'_>) -> Log {
 }
 
 fn cors_origins(root: &Table<'_>) -> Vec<String> {
-    if let Some(item) = root.table("cors", &["origins"]).find("origins")
-        && !item.list().is_empty()
-    {
-        item.not_yet_built("a list of origins");
+    root.table("cors", &["origins"]).list("origins").iter().filter_map(origin).collect()
+}
+
+/// As a browser writes it: `scheme://host[:port]` in lower case, no path.
+fn origin(item: &Item<'_>) -> Option<String> {
+    let text = item.text()?;
+    let written = text.split_once("://").is_some_and(|(scheme, host)| {
+        let known = scheme.starts_with(|c: char| c.is_ascii_lowercase())
+            && scheme.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "+-.".contains(c));
+        known && is_host_port(host, false) && !host.chars().any(|c| c.is_ascii_uppercase())
+    });
+    if written {
+        return Some(text.to_owned());
     }
-    Vec::new()
+    let help =
+        "write each as a browser does, such as https://chat.home.lan; there is no word for all of them";
+    item.missing(&format!("{} is not an origin", quoted(text)), help)
 }
 
 /// One address or a list of them, each with the place that an objection belongs to.

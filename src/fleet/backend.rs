@@ -4,10 +4,12 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
+use super::rest::Rest;
 use super::{News, Streak};
 use crate::policy::{Backend, Health};
 
@@ -23,15 +25,21 @@ pub struct LiveBackend {
 /// One peer.
 #[derive(Debug)]
 pub struct LivePeer {
-    /// `host:port` as configured.
+    /// `host:port` or `https://host[:port]`, as configured.
     pub address: String,
     /// The address where it is a literal; a name is resolved at each connect.
     pub literal: Option<SocketAddr>,
+    /// What is resolved, `host:port`.
+    pub target: String,
+    /// The name that its certificate must have, where it is asked over TLS.
+    pub tls_name: Option<String>,
     /// Wakes its probe before the interval is over.
     pub probe_now: Notify,
     streak: Mutex<Streak>,
     /// It failed in traffic, and no probe has spoken since.
     suspected: AtomicBool,
+    /// What is known where nobody probes.
+    rest: Mutex<Rest>,
     news: News,
     in_flight: AtomicUsize,
 }
@@ -89,6 +97,16 @@ impl LiveBackend {
     }
 }
 
+/// What is resolved, and the name in the certificate where there is one: `https://host` is port 443.
+fn target(address: &str) -> (String, Option<String>) {
+    let Some(host) = address.strip_prefix("https://") else { return (address.to_owned(), None) };
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if !port.ends_with(']') => name,
+        _ => return (format!("{host}:443"), Some(host.trim_matches(['[', ']']).to_owned())),
+    };
+    (host.to_owned(), Some(name.trim_matches(['[', ']']).to_owned()))
+}
+
 /// The same in every process and every run: two instances send a conversation to the same peer.
 fn weight(key: &[u8], address: &str) -> u64 {
     let mut hasher = DefaultHasher::new();
@@ -98,12 +116,16 @@ fn weight(key: &[u8], address: &str) -> u64 {
 
 impl LivePeer {
     fn new(address: &str, news: &News) -> Arc<Self> {
+        let (target, tls_name) = target(address);
         Arc::new(Self {
             address: address.to_owned(),
-            literal: address.parse().ok(),
+            literal: target.parse().ok(),
+            target,
+            tls_name,
             probe_now: Notify::new(),
             streak: Mutex::new(Streak::new()),
             suspected: AtomicBool::new(false),
+            rest: Mutex::default(),
             news: news.clone(),
             in_flight: AtomicUsize::new(0),
         })
@@ -111,7 +133,23 @@ impl LivePeer {
 
     /// Whether it may be used.
     pub fn is_healthy(&self) -> bool {
-        self.streak.lock().is_healthy()
+        self.streak.lock().is_healthy() && !self.rest.lock().is_resting(Instant::now)
+    }
+
+    /// It has answered something; where nobody probes, its failures are forgotten.
+    pub fn answered(&self) {
+        self.rest.lock().answered();
+    }
+
+    /// It asks to be left alone for so long.
+    pub fn leave_alone(&self, time: Duration) {
+        self.rest.lock().asked_for(time, Instant::now());
+    }
+
+    /// `Host` for a request to it: the port is left out where it is the usual one.
+    pub fn host(&self) -> &str {
+        let host = self.target.strip_suffix(":443").filter(|_| self.tls_name.is_some());
+        host.unwrap_or(&self.target)
     }
 
     /// Takes a probe into account; `Some` when the peer turned healthy or unhealthy by it.
@@ -125,9 +163,10 @@ impl LivePeer {
     }
 
     /// It failed in traffic: that counts as a failed probe, and it is not asked again until a probe, which
-    /// is asked for at once, has spoken. Without probes nothing could speak for it, and nothing changes.
+    /// is asked for at once, has spoken. Without probes nothing could speak for it: it is left alone for a
+    /// while when it fails again and again.
     pub fn suspect(&self, health: Option<&Health>) {
-        let Some(health) = health else { return };
+        let Some(health) = health else { return self.rest.lock().failed(Instant::now()) };
         self.suspected.store(true, Ordering::Release);
         if self.streak.lock().observe(false, health).is_some() {
             self.news.ring();
@@ -204,9 +243,28 @@ mod tests {
     }
 
     #[test]
-    fn without_probes_nothing_is_remembered() {
+    fn without_probes_a_peer_that_fails_again_is_left_alone() {
         let backend = backend(&["a:1"]);
-        backend.peers[0].suspect(None);
-        assert!(backend.least_in_flight(&[]).is_some());
+        let peer = &backend.peers[0];
+        peer.suspect(None);
+        peer.answered();
+        peer.suspect(None);
+        assert!(backend.is_usable() && backend.least_in_flight(&[]).is_some());
+        peer.suspect(None);
+        assert!(!backend.is_usable());
+    }
+
+    #[test]
+    fn an_address_says_where_to_connect_and_whose_certificate_it_must_be() {
+        let shape = |address| {
+            let peer = LivePeer::new(address, &News::new());
+            (peer.target.clone(), peer.tls_name.clone(), peer.host().to_owned())
+        };
+        let tls = |target: &str, name: &str, host: &str| (target.into(), Some(name.into()), host.into());
+        assert_eq!(shape("pc:8000"), ("pc:8000".into(), None, "pc:8000".into()));
+        assert_eq!(shape("https://api.z.ai"), tls("api.z.ai:443", "api.z.ai", "api.z.ai"));
+        assert_eq!(shape("https://a.b:444"), tls("a.b:444", "a.b", "a.b:444"));
+        assert_eq!(shape("https://[::1]:444"), tls("[::1]:444", "::1", "[::1]:444"));
+        assert_eq!(shape("https://[::1]"), tls("[::1]:443", "::1", "[::1]"));
     }
 }

@@ -1,12 +1,15 @@
 //! The one current policy with the live state behind each of its names.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
 
+use super::client::{self, LiveClient};
+use super::ledger::{Ledger, Reservation};
 use super::{Held, LiveBackend, LiveGate, LiveGpu, LivePeer, News, Slot};
-use crate::policy::{BackendId, Balance, Policy, Reason, View};
+use crate::policy::{BackendId, Balance, Facts, Money, Policy, Reason, View};
 use crate::prompt::Patterns;
 use crate::wire::HeaderTests;
 
@@ -37,6 +40,10 @@ pub struct Live {
     pub backends: Vec<Arc<LiveBackend>>,
     /// Each card, in the policy's order.
     pub gpus: Vec<Arc<LiveGpu>>,
+    /// Each client, in the policy's order.
+    pub clients: Vec<Arc<LiveClient>>,
+    /// What of the budgets is used.
+    pub ledger: Arc<Ledger>,
     /// Rings when a waiting exchange must decide again.
     pub news: News,
 }
@@ -57,7 +64,15 @@ impl Fleet {
     /// # Errors
     /// [`Unfit`] when a pattern does not compile; `config` has checked them, so it does not happen.
     pub fn new(policy: Policy, hash: String) -> Result<Arc<Self>, Unfit> {
-        let live = Live::new(policy, hash, None)?;
+        Self::with_ledger(policy, hash, Ledger::new(BTreeMap::new()))
+    }
+
+    /// A fleet with its first policy, and what is known of its budgets.
+    ///
+    /// # Errors
+    /// As [`Fleet::new`].
+    pub fn with_ledger(policy: Policy, hash: String, ledger: Arc<Ledger>) -> Result<Arc<Self>, Unfit> {
+        let live = Live::new(policy, hash, None, ledger)?;
         Ok(Arc::new(Self { live: ArcSwap::from_pointee(live) }))
     }
 
@@ -67,7 +82,8 @@ impl Fleet {
     /// # Errors
     /// [`Unfit`], and nothing has changed.
     pub fn replace(&self, policy: Policy, hash: String) -> Result<u64, Unfit> {
-        let live = Live::new(policy, hash, Some(&self.live()))?;
+        let before = self.live();
+        let live = Live::new(policy, hash, Some(&before), Arc::clone(&before.ledger))?;
         let (generation, news) = (live.generation, live.news.clone());
         self.live.store(Arc::new(live));
         news.ring();
@@ -81,7 +97,7 @@ impl Fleet {
 }
 
 impl Live {
-    fn new(policy: Policy, hash: String, before: Option<&Self>) -> Result<Self, Unfit> {
+    fn new(policy: Policy, hash: String, before: Option<&Self>, ledger: Arc<Ledger>) -> Result<Self, Unfit> {
         let patterns = Patterns::new(&policy.prompt)
             .map_err(|error| Unfit { pattern: error.pattern, why: error.problem.to_string() })?;
         let header_tests =
@@ -89,6 +105,7 @@ impl Live {
         let gate = |name: &str| before?.gates.iter().find(|gate| gate.name == name);
         let backend = |name: &str| before?.backends.iter().find(|backend| backend.name == name);
         let gpu = |name: &str| before?.gpus.iter().find(|gpu| gpu.name == name);
+        let client = |name: &str| before?.clients.iter().find(|client| client.name == name);
         let news = before.map_or_else(News::new, |before| before.news.clone());
         Ok(Self {
             gates: policy.gates.iter().map(|new| LiveGate::new(new, gate(&new.name), &news)).collect(),
@@ -98,6 +115,8 @@ impl Live {
                 .map(|new| LiveBackend::new(new, backend(&new.name).map(AsRef::as_ref), &news))
                 .collect(),
             gpus: policy.gpus.iter().map(|new| LiveGpu::new(new, gpu(&new.name))).collect(),
+            clients: policy.clients.iter().map(|new| LiveClient::new(new, client(&new.name))).collect(),
+            ledger,
             generation: before.map_or(1, |before| before.generation + 1),
             loaded_at: SystemTime::now(),
             policy,
@@ -108,11 +127,15 @@ impl Live {
         })
     }
 
-    /// What a decision sees now; `excluded` are backends that this exchange has found wanting.
-    pub fn view(&self, excluded: &[(BackendId, Reason)]) -> View {
+    /// What a decision about this request sees now, or one about any where there is none; `excluded` are
+    /// backends that this exchange has found wanting.
+    pub fn view(&self, facts: Option<&Facts>, excluded: &[(BackendId, Reason)]) -> View {
         let gates = self.gates.iter().map(|gate| gate.view()).collect();
-        let mut backends: Vec<_> =
-            self.backends.iter().map(|backend| (!backend.is_usable()).then_some(Reason::Unhealthy)).collect();
+        let unusable = |(at, backend): (usize, &Arc<LiveBackend>)| match backend.is_usable() {
+            false => Some(Reason::Unhealthy),
+            true => (!self.affords(BackendId(at), facts)).then_some(Reason::OverBudget),
+        };
+        let mut backends: Vec<_> = self.backends.iter().enumerate().map(unusable).collect();
         for (id, reason) in excluded {
             if let Some(known) = backends.get_mut(id.0) {
                 *known = Some(*reason);
@@ -137,6 +160,35 @@ impl Live {
             Balance::PrefixHash => backend.by_conversation(conversation, tried)?,
         };
         Some(Slot::new(Arc::clone(peer), lease))
+    }
+
+    /// Whether the backend's budget, if it has one, has room for this request; or for the least there is.
+    fn affords(&self, id: BackendId, facts: Option<&Facts>) -> bool {
+        let Some((backend, budget)) = self.policy.backends.get(id.0).and_then(|it| Some((it, it.budget?)))
+        else {
+            return true;
+        };
+        let price = backend.price.unwrap_or_default();
+        let cost = facts.map_or(Money(1), |facts| price.reserved(facts));
+        self.ledger.fits(&backend.name, &budget, cost)
+    }
+
+    /// Sets aside what this request may cost there. `Ok(None)`: there is no budget.
+    ///
+    /// # Errors
+    /// There is no room for it.
+    pub fn reserve(&self, id: BackendId, facts: &Facts) -> Result<Option<Reservation>, Reason> {
+        let Some((backend, budget)) = self.policy.backends.get(id.0).and_then(|it| Some((it, it.budget?)))
+        else {
+            return Ok(None);
+        };
+        let cost = backend.price.unwrap_or_default().reserved(facts);
+        self.ledger.reserve(&backend.name, &budget, cost).map(Some).ok_or(Reason::OverBudget)
+    }
+
+    /// The client whose key this is.
+    pub fn holder(&self, key: &[u8]) -> Option<&Arc<LiveClient>> {
+        self.clients.get(client::holder(&self.policy.clients, key)?)
     }
 
     /// The gate that a backend stands behind.

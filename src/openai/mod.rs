@@ -1,5 +1,6 @@
 //! The wire shapes of OpenAI's and Anthropic's APIs, as far as a proxy needs them. Pure.
 
+pub mod added_usage;
 mod endpoint;
 pub mod error;
 mod refused;

@@ -20,6 +20,7 @@ const LAST_EVENTS: [&[u8]; 4] =
 #[derive(Debug, Default)]
 pub struct Scanner {
     usage: Option<Usage>,
+    events: u64,
     done: bool,
     /// The beginning of the event that the last piece cut.
     cut: Vec<u8>,
@@ -58,6 +59,11 @@ impl Scanner {
     /// What was used, as far as the whole events said; `None`: they said nothing.
     pub const fn usage(&self) -> Option<Usage> {
         self.usage
+    }
+
+    /// Events that are whole so far.
+    pub const fn events(&self) -> u64 {
+        self.events
     }
 
     /// Whether the stream said that it is over: `[DONE]`, or the last event of an API that names them.
@@ -102,6 +108,7 @@ impl Scanner {
         }
         self.cut.clear();
         self.pending = 0;
+        self.events += 1;
     }
 
     /// The current event goes on in the next piece.

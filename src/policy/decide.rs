@@ -3,7 +3,8 @@
 //! First the candidates are named (by the path, a pinned model or the first rule that holds), then the
 //! first usable one is elected. What holds whatever the rules say stands here and nowhere else:
 //! no gate that is not open is passed unless the rule overrides it, nothing behind a sleeping model and
-//! no unhealthy backend is ever used, and a context window is exceeded by a quarter at most.
+//! no unhealthy backend is ever used, a context window is exceeded by a quarter at most, and a manual
+//! backend is reached by its own model's name alone.
 
 use std::borrow::Cow;
 
@@ -27,11 +28,17 @@ impl Policy {
     fn nominate(&self, facts: &Facts, view: &View) -> Result<Slate, (Option<DecidedBy>, Refusal)> {
         let model =
             facts.model_id.and_then(|id| self.models.get(id.0)).ok_or((None, Refusal::UnknownModel))?;
+        if !self.allows(&facts.client, model) {
+            return Err((None, Refusal::NoCandidate(Reason::NotAllowed)));
+        }
         if facts.endpoint == Endpoint::Speech {
             return self.by_path(model).ok_or((Some(DecidedBy::Path), Refusal::WrongEndpoint));
         }
         match model.backend {
             Some(id) if self.is_speech(id) => Err((Some(DecidedBy::Model), Refusal::WrongEndpoint)),
+            Some(id) if self.kind(id) == Some(Kind::Manual) && model.clients.is_none() => {
+                Err((Some(DecidedBy::Model), Refusal::NoCandidate(Reason::NotAllowed)))
+            }
             Some(id) => Ok(self.by_model(id)),
             None => Ok(self.by_rule(facts, view)),
         }
@@ -53,7 +60,8 @@ impl Policy {
         (!slate.candidates.is_empty()).then_some(slate)
     }
 
-    /// The backend that the model is pinned to, and its chain.
+    /// The backend that the model is pinned to, and its chain. A manual one only where the model says for
+    /// whom: `allows` has seen to it that this client is among them.
     fn by_model(&self, id: BackendId) -> Slate {
         let mut slate = Slate::empty(Some(DecidedBy::Model));
         slate.add(id);
@@ -122,7 +130,11 @@ impl Policy {
     }
 
     fn is_speech(&self, id: BackendId) -> bool {
-        self.backends.get(id.0).is_some_and(|backend| backend.kind == Kind::Speech)
+        self.kind(id) == Some(Kind::Speech)
+    }
+
+    fn kind(&self, id: BackendId) -> Option<Kind> {
+        self.backends.get(id.0).map(|backend| backend.kind)
     }
 
     fn serve_the_same(&self, one: BackendId, other: BackendId) -> bool {
@@ -139,9 +151,10 @@ impl Policy {
         (0..self.backends.len()).map(BackendId).filter(|id| self.is_speech(*id))
     }
 
-    /// Those of `chain` that may answer where no speech is asked for.
+    /// Those of `chain` that may answer where no speech is asked for: none that only speaks, and none that
+    /// waits for a person to ask for it by name.
     fn language(&self, chain: &[BackendId]) -> impl Iterator<Item = BackendId> {
-        chain.iter().copied().filter(|id| !self.is_speech(*id))
+        chain.iter().copied().filter(|id| self.kind(*id).is_none_or(Kind::answers_by_rule))
     }
 }
 
@@ -203,8 +216,9 @@ impl Slate {
     }
 
     fn close(self, outcome: Outcome) -> Decision {
-        let reason = match self.candidates.first() {
-            Some((_, Verdict::Not(reason))) => *reason,
+        let reason = match (self.candidates.first(), &outcome) {
+            (Some((_, Verdict::Not(reason))), _)
+            | (None, Outcome::Refuse(Refusal::NoCandidate(reason @ Reason::NotAllowed))) => *reason,
             _ => Reason::Matched,
         };
         let Self { decided_by, forced, candidates } = self;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{BackendId, GateId, GpuId};
+use super::{BackendId, Budget, GateId, GpuId, Price, Secret};
 
 /// A named model server: one or more peers that serve the same model.
 #[derive(Debug, Clone, PartialEq)]
@@ -15,7 +15,8 @@ pub struct Backend {
     pub gpu: Option<GpuId>,
     /// The gate it stands behind.
     pub gate: Option<GateId>,
-    /// `host:port` of each peer; a name is resolved at each connect.
+    /// Each peer: `host:port`, or `https://host[:port]` for one that is asked over TLS. A name is resolved
+    /// at each connect.
     pub peers: Vec<String>,
     /// How a peer is chosen.
     pub balance: Balance,
@@ -31,6 +32,21 @@ pub struct Backend {
     pub health: Option<Health>,
     /// Statuses that send the request to the next candidate.
     pub failover_on: Vec<u16>,
+    /// How its API is asked.
+    pub access: Access,
+    /// What its tokens cost.
+    pub price: Option<Price>,
+    /// How much of it may be used.
+    pub budget: Option<Budget>,
+}
+
+/// What an API asks of those who ask it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Access {
+    /// Takes the place of `/v1` at the beginning of a path; begins with a slash and does not end with one.
+    pub base_path: Option<String>,
+    /// Sent as a bearer token.
+    pub api_key: Option<Secret>,
 }
 
 /// What a backend is for.
@@ -40,6 +56,33 @@ pub enum Kind {
     Language,
     /// A speech synthesiser; reached on `/v1/audio/speech` alone.
     Speech,
+    /// A language model outside the house: prompts leave it. Reached only where the policy names it.
+    External,
+    /// For people: reached by a model that is pinned to it, and by the clients that the model names.
+    Manual,
+}
+
+impl Kind {
+    /// Whether chats and the like may be sent there by a rule, a chain or a failure.
+    pub const fn answers_by_rule(self) -> bool {
+        matches!(self, Self::Language | Self::External)
+    }
+
+    /// Whether a request that was sent there once may be sent there again: what is metered, or meant for a
+    /// person, is asked once.
+    pub const fn may_be_asked_again(self) -> bool {
+        matches!(self, Self::Language | Self::Speech)
+    }
+
+    /// The word for it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Language => "language",
+            Self::Speech => "speech",
+            Self::External => "external",
+            Self::Manual => "manual",
+        }
+    }
 }
 
 /// How a peer of a backend is chosen.
@@ -129,4 +172,6 @@ pub struct Model {
     pub name: String,
     /// Where it is pinned to; `None`: the rules decide.
     pub backend: Option<BackendId>,
+    /// The clients that may name it; `None`: all.
+    pub clients: Option<Vec<String>>,
 }

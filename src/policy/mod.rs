@@ -6,6 +6,8 @@
 //! Policy (the file)   ─┘        decide.rs ★
 //! ```
 
+mod billing;
+mod client;
 mod condition;
 mod decide;
 mod decision;
@@ -17,9 +19,11 @@ pub(crate) mod sample;
 mod trace;
 mod view;
 
+pub use billing::{Budget, Money, Price, RESERVED_OUTPUT, Secret};
+pub use client::{Client, KeyHash, Rate};
 pub use condition::{Condition, Feature, GateWord};
 pub use decision::{DecidedBy, Decision, Outcome, Reason, Refusal, Verdict};
-pub use estate::{Backend, Balance, Gate, Gpu, Health, Kind, Model, OnClose, Timeouts};
+pub use estate::{Access, Backend, Balance, Gate, Gpu, Health, Kind, Model, OnClose, Timeouts};
 pub use facts::Facts;
 pub use rule::{HeaderOp, HeaderTest, Policy, PromptPolicy, Rule};
 pub use trace::{RuleTrace, grouped};

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Backend, BackendId, Condition, Facts, Gate, GateId, Gpu, Model, ModelId, View};
+use super::{Backend, BackendId, Client, Condition, Facts, Gate, GateId, Gpu, Model, ModelId, View};
 
 /// When something holds, where a request goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +28,8 @@ pub struct Policy {
     pub gates: Vec<Gate>,
     /// Backends, in the file's order.
     pub backends: Vec<Backend>,
+    /// Those who have a key; none: nobody is asked for one.
+    pub clients: Vec<Client>,
     /// Names a client may send; `auto` is always there.
     pub models: Vec<Model>,
     /// Rules, first match wins; the last has no condition.
@@ -106,6 +108,14 @@ impl fmt::Display for HeaderTest {
 }
 
 impl Policy {
+    /// Whether a client may name a model: neither the client's own list nor the model's leaves it out.
+    pub fn allows(&self, client: &str, model: &Model) -> bool {
+        let known = self.clients.iter().find(|known| known.name == client);
+        let by_client = known.and_then(|known| known.models.as_ref());
+        by_client.is_none_or(|names| names.contains(&model.name))
+            && model.clients.as_ref().is_none_or(|names| names.iter().any(|name| name == client))
+    }
+
     /// The place of a model's name.
     pub fn model_id(&self, name: &str) -> Option<ModelId> {
         self.models.iter().position(|model| model.name == name).map(ModelId)

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use crate::openai::Endpoint;
 use crate::policy::{
-    Backend, BackendId, Balance, Condition, Facts, Gate, GateId, GateState, GateView, GateWord, Gpu, GpuId,
-    HeaderOp, HeaderTest, HeaderTestId, Health, Kind, Model, ModelId, OnClose, PatternId, Policy,
+    Access, Backend, BackendId, Balance, Condition, Facts, Gate, GateId, GateState, GateView, GateWord, Gpu,
+    GpuId, HeaderOp, HeaderTest, HeaderTestId, Health, Kind, Model, ModelId, OnClose, PatternId, Policy,
     PromptPolicy, Rule, TagId, Timeouts, View,
 };
 
@@ -26,6 +26,7 @@ pub fn policy() -> Policy {
             },
             Backend { kind: Kind::Speech, gpu: Some(GpuId(0)), ..backend("tts", "chatterbox-turbo", None) },
         ],
+        clients: Vec::new(),
         models: vec![
             model("auto", None),
             model("big", None),
@@ -90,6 +91,9 @@ pub fn backend(name: &str, model: &str, context_window: Option<u64>) -> Backend 
             healthy_after: 1,
         }),
         failover_on: vec![502, 503, 504],
+        access: Access::default(),
+        price: None,
+        budget: None,
     }
 }
 
@@ -138,7 +142,7 @@ fn gaming_pc() -> Gate {
 }
 
 fn model(name: &str, backend: Option<BackendId>) -> Model {
-    Model { name: name.into(), backend }
+    Model { name: name.into(), backend, clients: None }
 }
 
 fn secs(seconds: u64) -> Duration {

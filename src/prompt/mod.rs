@@ -30,7 +30,7 @@ use crate::openai::Endpoint;
 use crate::policy::{PatternId, TagId};
 use cursor::Cursor;
 use shapes::Reader;
-use splice::ModelPlace;
+use splice::{ModelPlace, UsagePlace};
 
 /// What was read of a body. It holds places in the body, and no text of it but the model's name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,6 +57,8 @@ pub struct Prompt {
     beginning: Range<usize>,
     /// Where the model's name goes.
     place: ModelPlace,
+    /// Where the wish to hear of usage goes.
+    usage: UsagePlace,
     /// Tags to strip: ascending, apart, and apart from `place`.
     removed: Vec<Range<usize>>,
 }
@@ -90,6 +92,7 @@ pub fn read(body: &[u8], endpoint: Endpoint, patterns: &Patterns) -> Result<Prom
         patterns: sight.patterns,
         beginning: reader.texts.first().map_or(0..0, |text| text.start..text.end),
         place: reader.place,
+        usage: reader.usage,
         removed: sight.removed,
     })
 }

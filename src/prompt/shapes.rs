@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::cursor::{Cursor, Kind};
 use super::fault::{Fault, Shape};
 use super::keys::{Keys, Table};
-use super::splice::ModelPlace;
+use super::splice::{ModelPlace, UsagePlace};
 use super::text::Text;
 use super::tokens::{FACTORS, Tally};
 use crate::openai::Endpoint;
@@ -92,6 +92,7 @@ pub(super) struct Reader<'a> {
     pub cursor: Cursor<'a>,
     pub tally: Tally,
     pub place: ModelPlace,
+    pub usage: UsagePlace,
     pub model: String,
     pub stream: bool,
     pub include_usage: bool,
@@ -111,6 +112,7 @@ impl<'a> Reader<'a> {
             cursor: Cursor::new(body),
             tally: Tally::new(),
             place: ModelPlace::Only(0),
+            usage: UsagePlace::Absent(0),
             model: String::new(),
             stream: false,
             include_usage: false,
@@ -129,6 +131,7 @@ impl<'a> Reader<'a> {
         }
         self.cursor.open()?;
         self.place = ModelPlace::Only(self.cursor.offset());
+        self.usage = UsagePlace::Absent(self.cursor.offset());
         let (mut keys, mut first) = (Keys::new(table(endpoint)), true);
         while let Some(key) = self.cursor.next_key(&mut first)? {
             if let ModelPlace::Only(at) = self.place {
@@ -182,14 +185,27 @@ impl<'a> Reader<'a> {
     }
 
     fn stream_options(&mut self) -> Result<(), Fault> {
-        if self.cursor.kind()? != Kind::Object {
-            return self.cursor.skip(&mut ());
+        let kind = self.cursor.kind()?;
+        let start = self.cursor.offset();
+        if kind != Kind::Object {
+            self.cursor.skip(&mut ())?;
+            self.usage = UsagePlace::Options(start..self.cursor.offset());
+            return Ok(());
         }
         self.cursor.open()?;
+        self.usage = UsagePlace::Inside(self.cursor.offset(), false);
         let (mut keys, mut first) = (Keys::new(&[("include_usage", ())]), true);
         while let Some(key) = self.cursor.next_key(&mut first)? {
+            if let UsagePlace::Inside(_, others) = &mut self.usage {
+                *others = true;
+            }
             match keys.meet(self.cursor.body(), key)? {
-                Some((name, ())) => self.include_usage = self.flag(name)?,
+                Some((name, ())) => {
+                    self.cursor.kind()?;
+                    let start = self.cursor.offset();
+                    self.include_usage = self.flag(name)?;
+                    self.usage = UsagePlace::Value(start..self.cursor.offset());
+                }
                 None => self.cursor.skip(&mut ())?,
             }
         }

@@ -1,5 +1,7 @@
-//! The forwarded body: the client's bytes, but for the model's name and stripped tags.
+//! The forwarded body: the client's bytes, but for the model's name, stripped tags, and where it is asked for
+//! the wish to hear what was used.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use super::Prompt;
@@ -15,36 +17,48 @@ pub(super) enum ModelPlace {
     Only(usize),
 }
 
+/// Where `stream_options.include_usage` goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum UsagePlace {
+    /// There are no stream options: before the object's first key, which stands behind this offset.
+    Absent(usize),
+    /// In the place of this value, which is no object.
+    Options(Range<usize>),
+    /// Behind this offset, in the options, which have other keys or none.
+    Inside(usize, bool),
+    /// In the place of this value.
+    Value(Range<usize>),
+}
+
+/// What is taken out, and what is put there.
+type Edit<'t> = (Range<usize>, Cow<'t, str>);
+
 impl Prompt {
     /// The body to forward: `body`, which must be the one that was read, with `model` as its model
     /// and the tags taken out. Every other byte is the client's.
     pub fn forwarded(&self, body: &[u8], model: &str) -> Vec<u8> {
-        let (place, written) = self.model_splice(model);
-        let mut out = Vec::with_capacity(self.length(body.len(), &place, written.len()));
-        let mut at = 0;
-        let before = self.removed.partition_point(|removed| removed.start < place.start);
-        let (head, tail) = self.removed.split_at(before);
-        for removed in head {
-            copy(body, &mut at, removed, &mut out);
-        }
-        copy(body, &mut at, &place, &mut out);
-        out.extend_from_slice(written.as_bytes());
-        for removed in tail {
-            copy(body, &mut at, removed, &mut out);
-        }
-        out.extend_from_slice(body.get(at..).unwrap_or_default());
-        out
+        apply(body, &self.edits(model))
     }
 
-    /// The length of [`Prompt::forwarded`], of a body of `length` bytes.
-    pub fn forwarded_len(&self, length: usize, model: &str) -> usize {
-        let (place, written) = self.model_splice(model);
-        self.length(length, &place, written.len())
+    /// As [`Prompt::forwarded`], and with `stream_options.include_usage` where the client left it out.
+    pub fn forwarded_with_usage(&self, body: &[u8], model: &str) -> Vec<u8> {
+        let mut edits = self.edits(model);
+        if !self.include_usage {
+            let edit = self.usage.edit();
+            // Behind an insertion at the same place: each of them ends with its own comma.
+            edits.insert(edits.partition_point(|(range, _)| range.start <= edit.0.start), edit);
+        }
+        apply(body, &edits)
     }
 
-    fn length(&self, body: usize, place: &Range<usize>, written: usize) -> usize {
-        let removed: usize = self.removed.iter().map(ExactSizeIterator::len).sum();
-        (body + written).saturating_sub(removed + place.len())
+    /// In the body's order.
+    fn edits(&self, model: &str) -> Vec<Edit<'_>> {
+        let (place, written) = self.model_splice(model);
+        let mut edits: Vec<Edit<'_>> = Vec::with_capacity(self.removed.len() + 2);
+        edits.extend(self.removed.iter().map(|removed| (removed.clone(), Cow::Borrowed(""))));
+        let at = edits.partition_point(|(range, _)| range.start < place.start);
+        edits.insert(at, (place, Cow::Owned(written)));
+        edits
     }
 
     /// What is taken out for the model's name, and what is put in.
@@ -58,10 +72,31 @@ impl Prompt {
     }
 }
 
-/// Copies what comes before `left_out`, and passes over it.
-fn copy(body: &[u8], at: &mut usize, left_out: &Range<usize>, out: &mut Vec<u8>) {
-    out.extend_from_slice(body.get(*at..left_out.start).unwrap_or_default());
-    *at = left_out.end;
+impl UsagePlace {
+    fn edit(&self) -> Edit<'static> {
+        match self {
+            Self::Absent(at) => (*at..*at, r#""stream_options":{"include_usage":true},"#.into()),
+            Self::Options(range) => (range.clone(), r#"{"include_usage":true}"#.into()),
+            Self::Inside(at, true) => (*at..*at, r#""include_usage":true,"#.into()),
+            Self::Inside(at, false) => (*at..*at, r#""include_usage":true"#.into()),
+            Self::Value(range) => (range.clone(), "true".into()),
+        }
+    }
+}
+
+/// The body with these edits, which are in order and apart.
+fn apply(body: &[u8], edits: &[Edit<'_>]) -> Vec<u8> {
+    let written: usize = edits.iter().map(|(_, text)| text.len()).sum();
+    let removed: usize = edits.iter().map(|(range, _)| range.len()).sum();
+    let mut out = Vec::with_capacity((body.len() + written).saturating_sub(removed));
+    let mut at = 0;
+    for (range, text) in edits {
+        out.extend_from_slice(body.get(at..range.start).unwrap_or_default());
+        out.extend_from_slice(text.as_bytes());
+        at = range.end;
+    }
+    out.extend_from_slice(body.get(at..).unwrap_or_default());
+    out
 }
 
 /// `text` as a JSON string.

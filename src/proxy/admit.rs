@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use super::refuse;
+use super::cors::Origins;
+use super::{identify, refuse};
+use crate::fleet::Fleet;
 use crate::openai::{Endpoint, Refused};
 use crate::telemetry::{Finished, Metrics};
 use crate::transport::Gatekeeper;
@@ -15,6 +17,10 @@ use crate::wire::{self, Head};
 pub struct Reception {
     /// What is counted.
     pub metrics: Arc<Metrics>,
+    /// Who has a key.
+    pub fleet: Arc<Fleet>,
+    /// The pages of browsers that may call.
+    pub origins: Origins,
 }
 
 /// What a path is for. An exact list: nothing is decoded or normalised.
@@ -60,9 +66,16 @@ fn is_plain(id: &str) -> bool {
 impl Gatekeeper for Reception {
     fn admit(&self, head: &Head<'_>, raw: &[u8]) -> Result<bool, Refused> {
         let target = Target::of(head.path).ok_or_else(refuse::unknown_path)?;
+        if self.origins.is_preflight(head.method, raw) {
+            return Ok(false);
+        }
         if head.method != target.method() {
             return Err(refuse::method_not_allowed(target.method()));
         }
+        if target == Target::Health {
+            return Ok(false);
+        }
+        let client = identify::client(&self.fleet.live(), identify::keys_of_head(raw))?;
         let Target::Endpoint(_) = target else { return Ok(false) };
         let media_type = wire::field(raw, "content-type").and_then(|value| str::from_utf8(value).ok());
         if !media_type.is_some_and(wire::content_type::is_json) {
@@ -71,6 +84,9 @@ impl Gatekeeper for Reception {
         let coding = wire::field(raw, "content-encoding").unwrap_or_default();
         if !coding.is_empty() && !coding.eq_ignore_ascii_case(b"identity") {
             return Err(refuse::coded());
+        }
+        if let Some(client) = client {
+            client.take().map_err(refuse::rate_limited)?;
         }
         Ok(true)
     }

@@ -29,6 +29,8 @@ pub struct Exchange {
     pub request_id: String,
     /// The client's own name for the conversation, where it gives one.
     pub session: Option<String>,
+    /// The origin of a browser's page that may call.
+    pub origin: Option<HeaderValue>,
     /// Which endpoint was asked, once that is known.
     pub endpoint: Option<Endpoint>,
     /// The client's body, as it came.
@@ -76,6 +78,7 @@ impl Exchange {
             began: Instant::now(),
             request_id: String::new(),
             session: None,
+            origin: None,
             endpoint: None,
             body: Bytes::new(),
             prompt: None,

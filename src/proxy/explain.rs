@@ -7,9 +7,9 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
+use super::identify::OPEN_LAN;
 use super::peek;
 use super::refuse;
-use super::route::OPEN_LAN;
 use crate::fleet::Live;
 use crate::openai::{Endpoint, Refused};
 use crate::policy::{Facts, GateState, GateView, Outcome, Policy, Reason, Refusal, View};
@@ -113,7 +113,7 @@ pub fn answer(live: &Live, asked: &[u8]) -> Result<Value, Refused> {
         client: asked.client.unwrap_or_else(|| OPEN_LAN.to_owned()),
     };
     let view = match asked.assume {
-        None => live.view(&[]),
+        None => live.view(None, &[]),
         Some(Assumed { gates, down }) => {
             let gates: Vec<_> = gates.into_iter().collect();
             assume(live, &gates, &down).map_err(unaskable)?

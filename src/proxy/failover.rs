@@ -1,6 +1,7 @@
 //! What happens to this exchange when a peer fails: another peer, the next candidate, or none.
 //! What happens to the next exchanges is `service::health`'s.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use pingora_error::{Error, ErrorSource, ErrorType, Result};
@@ -9,7 +10,8 @@ use pingora_http::ResponseHeader;
 use super::exchange::Exchange;
 use super::upstream::again;
 use super::{Gateway, refuse};
-use crate::policy::Reason;
+use crate::fleet::LivePeer;
+use crate::policy::{BackendId, Reason};
 use crate::transport::Cut;
 
 impl Gateway {
@@ -34,9 +36,8 @@ impl Gateway {
         let Some(attempt) = exchange.attempt.take() else { return Err(exchange.refuse(refuse::nobody())) };
         let backend = attempt.backend;
         exchange.tried.push(attempt.slot.peer().clone());
-        drop(attempt);
-        let live = exchange.live.backends.get(backend.0);
-        if !live.is_some_and(|live| live.has_untried(&exchange.tried)) {
+        self.settle(exchange, attempt);
+        if !exchange.has_another_peer(backend, &exchange.tried) {
             exchange.excluded.push((backend, reason));
         }
         let next = self.decide(exchange).map_err(|refused| exchange.refuse(refused))?;
@@ -57,6 +58,9 @@ impl Gateway {
         }
         let Some(attempt) = &exchange.attempt else { return Ok(()) };
         let Some(backend) = exchange.live.policy.backends.get(attempt.backend.0) else { return Ok(()) };
+        if backend.health.is_none() {
+            heed(attempt.slot.peer(), head);
+        }
         if !backend.failover_on.contains(&status) || !self.has_another(exchange, Reason::UpstreamError) {
             return Ok(());
         }
@@ -73,13 +77,12 @@ impl Gateway {
         let (Some(attempt), Some(facts)) = (&exchange.attempt, &exchange.facts) else { return false };
         let mut tried = exchange.tried.clone();
         tried.push(attempt.slot.peer().clone());
-        let peers = exchange.live.backends.get(attempt.backend.0);
-        if peers.is_some_and(|backend| backend.has_untried(&tried)) {
+        if exchange.has_another_peer(attempt.backend, &tried) {
             return true;
         }
         let mut excluded = exchange.excluded.clone();
         excluded.push((attempt.backend, reason));
-        let decision = exchange.live.policy.decide(facts, &exchange.live.view(&excluded));
+        let decision = exchange.live.policy.decide(facts, &exchange.live.view(Some(facts), &excluded));
         matches!(decision.outcome, crate::policy::Outcome::Route(_))
     }
 
@@ -102,7 +105,9 @@ impl Gateway {
         if error.esource != ErrorSource::Upstream || exchange.relay.released {
             return error;
         }
-        let was_stale = cut.is_none() && client_reused && exchange.was_closed_at_once(&error);
+        let again_allowed = exchange.asked_backend().is_some_and(|it| it.kind.may_be_asked_again());
+        let was_stale =
+            again_allowed && cut.is_none() && client_reused && exchange.was_closed_at_once(&error);
         if was_stale && exchange.ask_again() {
             return again("the pooled connection was closed under the request");
         }
@@ -135,7 +140,23 @@ impl Gateway {
     }
 }
 
+/// What a peer that nobody probes says of itself: it lives, or it asks to be left alone for a while.
+fn heed(peer: &LivePeer, head: &ResponseHeader) {
+    peer.answered();
+    let asked = head.headers.get("retry-after").and_then(|value| value.to_str().ok()?.trim().parse().ok());
+    if let (429 | 503, Some(seconds)) = (head.status.as_u16(), asked) {
+        peer.leave_alone(Duration::from_secs(seconds));
+    }
+}
+
 impl Exchange {
+    /// Whether the backend has another peer for this request. What is metered or meant for a person is asked
+    /// once.
+    fn has_another_peer(&self, id: BackendId, tried: &[Arc<LivePeer>]) -> bool {
+        let again = self.live.policy.backends.get(id.0).is_some_and(|it| it.kind.may_be_asked_again());
+        again && self.live.backends.get(id.0).is_some_and(|backend| backend.has_untried(tried))
+    }
+
     /// The peer failed in traffic: that counts, and it is not asked again until a probe says so.
     fn suspect_peer(&self) {
         if let (Some(attempt), Some(backend)) = (&self.attempt, self.asked_backend()) {

@@ -9,8 +9,11 @@ use tokio::time::Instant;
 
 use super::Gateway;
 use super::exchange::Exchange;
+use super::fare::{Cost, Fare, Outcome};
+use super::relay::Relay;
+use super::upstream::Attempt;
 use crate::openai::Usage;
-use crate::policy::BackendId;
+use crate::policy::{BackendId, Kind};
 use crate::telemetry::{Finished, record};
 
 /// How an exchange ended.
@@ -24,12 +27,14 @@ struct End {
     at: Instant,
     time: SystemTime,
     usage: Option<Usage>,
+    cost: Option<Cost>,
 }
 
 impl Gateway {
     /// Called once for every exchange, however it ended.
     pub(super) fn finish(&self, session: &Session, error: Option<&Error>, exchange: &mut Exchange) {
         let end = exchange.end(session, error);
+        self.count_cost(exchange, end.backend, end.cost);
         let finished = exchange.finished(&end);
         self.metrics.observe(&finished);
         tell(&finished, exchange, error);
@@ -37,6 +42,29 @@ impl Gateway {
             let told = exchange.take_out();
             self.journal.tell(Box::new(move || told.record(&end)));
         }
+    }
+}
+
+impl Gateway {
+    /// An attempt is over without an answer: what it cost is settled.
+    pub(super) fn settle(&self, exchange: &Exchange, attempt: Attempt) {
+        let backend = attempt.backend;
+        self.count_cost(exchange, Some(backend), attempt.settle(&exchange.relay));
+    }
+
+    fn count_cost(&self, exchange: &Exchange, backend: Option<BackendId>, cost: Option<Cost>) {
+        if let (Some(backend), Some(cost)) = (backend, cost) {
+            self.metrics.spent(exchange.backend_name(backend), cost.money.dollars());
+        }
+    }
+}
+
+impl Attempt {
+    /// Settles what it has cost. What was never sent costs nothing.
+    fn settle(self, relay: &Relay) -> Option<Cost> {
+        let fare = self.fare.filter(Fare::is_sent)?;
+        let (status, usage) = (relay.status, relay.usage());
+        Some(fare.settle(Outcome { status, usage, seen: relay.guessed_tokens() }))
     }
 }
 
@@ -50,7 +78,10 @@ impl Exchange {
         if let Some(arrival) = &self.arrival {
             arrival.control.clear();
         }
-        let backend = self.attempt.take().map(|attempt| attempt.backend);
+        let (backend, cost) = match self.attempt.take() {
+            Some(attempt) => (Some(attempt.backend), attempt.settle(&self.relay)),
+            None => (None, None),
+        };
         End {
             status: if aborted { CLIENT_GONE } else { written.unwrap_or(BROKEN) },
             aborted,
@@ -59,6 +90,7 @@ impl Exchange {
             at: Instant::now(),
             time: SystemTime::now(),
             usage: self.relay.usage(),
+            cost,
         }
     }
 
@@ -85,7 +117,13 @@ impl Exchange {
             queued: self.queued,
             estimate: self.facts.as_ref().map(|facts| facts.tokens),
             usage: end.usage,
+            cost: end.cost.map(|cost| (cost.money.dollars(), cost.estimated)),
+            leaves_the_house: end.backend.is_some_and(|id| self.is_outside(id)),
         }
+    }
+
+    fn is_outside(&self, id: BackendId) -> bool {
+        self.live.policy.backends.get(id.0).is_some_and(|backend| backend.kind == Kind::External)
     }
 
     /// The decision's reason, or the refusal's code where no decision was made.

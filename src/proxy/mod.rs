@@ -2,7 +2,7 @@
 //!
 //! | Pingora's hook | file | what happens |
 //! |---|---|---|
-//! | (before Pingora) | `admit` | path, method, media type, by the head alone |
+//! | (before Pingora) | `admit`, `identify` | path, method, key, media type, rate: by the head alone |
 //! | `on_connection_reuse`, `early_request_filter` | `exchange` | the arrival is taken over |
 //! | `request_filter` | `peek` ★, `route`, `own` | body → facts → decision, or an answer of our own |
 //! | `upstream_peer` … `upstream_request_filter` | `lease`, `upstream` | a slot on the card, a peer, the head it gets |
@@ -12,10 +12,13 @@
 //! | `logging` | `finish` | everything given back, metrics, the record |
 
 mod admit;
+mod cors;
 mod exchange;
 pub mod explain;
 mod failover;
+mod fare;
 mod finish;
+mod identify;
 mod lease;
 mod own;
 mod peek;
@@ -37,6 +40,7 @@ use pingora_proxy::{FailToProxy, ProxyHttp, Session};
 use tokio::sync::watch;
 
 pub use admit::Reception;
+pub use cors::Origins;
 
 use crate::fleet::Fleet;
 use crate::telemetry::{Journal, Metrics};
@@ -53,6 +57,8 @@ pub struct Gateway {
     pub journal: Arc<Journal>,
     /// Turns true when the process stops.
     pub stopping: watch::Receiver<bool>,
+    /// The pages of browsers that may call.
+    pub origins: Origins,
 }
 
 #[async_trait]
@@ -151,7 +157,8 @@ impl ProxyHttp for Gateway {
         exchange: &mut Exchange,
     ) -> Result<()> {
         self.close_when_stopping(session);
-        exchange.dress(head, session.req_header().version)
+        exchange.dress(head, session.req_header().version)?;
+        self.origins.mark(exchange.origin.as_ref(), head)
     }
 
     fn response_body_filter(

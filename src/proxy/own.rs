@@ -10,22 +10,24 @@ use crate::openai::Refused;
 use crate::policy::{BackendId, Kind, Model, Reason};
 
 impl Gateway {
-    /// `GET /v1/models`
-    pub(super) fn models(&self, live: &Live) -> Value {
-        let entries: Vec<_> = live.policy.models.iter().map(|model| entry(live, model)).collect();
+    /// `GET /v1/models`: what this client may name.
+    pub(super) fn models(&self, live: &Live, client: &str) -> Value {
+        let allowed = live.policy.models.iter().filter(|model| live.policy.allows(client, model));
+        let entries: Vec<_> = allowed.map(|model| entry(live, model)).collect();
         json!({"object": "list", "data": entries})
     }
 
     /// `GET /v1/models/{id}`
-    pub(super) fn model(&self, live: &Live, id: &str) -> Result<Value, Refused> {
+    pub(super) fn model(&self, live: &Live, id: &str, client: &str) -> Result<Value, Refused> {
         let model = live.policy.models.iter().find(|model| model.name == id);
-        model.map(|model| entry(live, model)).ok_or_else(|| refuse::unknown_model(&live.policy, id))
+        let model = model.ok_or_else(|| refuse::unknown_model(&live.policy, id, client))?;
+        if live.policy.allows(client, model) { Ok(entry(live, model)) } else { Err(refuse::not_allowed()) }
     }
 
     /// `GET /health`: whether at least one language model can be used.
     pub(super) fn health(&self, live: &Live) -> Result<Received, Refused> {
         let language =
-            (0..live.policy.backends.len()).map(BackendId).filter(|id| kind(live, *id) == Kind::Language);
+            (0..live.policy.backends.len()).map(BackendId).filter(|id| kind(live, *id).answers_by_rule());
         let usable: Vec<_> =
             language.filter(|id| unusable(live, *id).is_none()).map(|id| name(live, id)).collect();
         if usable.is_empty() {
@@ -59,7 +61,7 @@ fn entry(live: &Live, model: &Model) -> Value {
 
 /// `None` when some language backend can be used, else why the last one cannot.
 fn any_language(live: &Live) -> Option<Reason> {
-    let ids = (0..live.policy.backends.len()).map(BackendId).filter(|id| kind(live, *id) == Kind::Language);
+    let ids = (0..live.policy.backends.len()).map(BackendId).filter(|id| kind(live, *id).answers_by_rule());
     let mut last = Some(Reason::Unhealthy);
     for id in ids {
         last = Some(unusable(live, id)?);
@@ -69,7 +71,7 @@ fn any_language(live: &Live) -> Option<Reason> {
 
 /// Why a backend cannot be used without force.
 fn unusable(live: &Live, id: BackendId) -> Option<Reason> {
-    let view = live.view(&[]);
+    let view = live.view(None, &[]);
     live.policy
         .backends
         .get(id.0)
@@ -83,7 +85,7 @@ fn window(live: &Live, model: &Model) -> Option<u64> {
     match model.backend {
         Some(id) => live.policy.backends.get(id.0)?.context_window,
         None => {
-            let language = live.policy.backends.iter().filter(|backend| backend.kind == Kind::Language);
+            let language = live.policy.backends.iter().filter(|backend| backend.kind.answers_by_rule());
             language.filter_map(|backend| backend.context_window).max()
         }
     }

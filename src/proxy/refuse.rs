@@ -1,18 +1,19 @@
 //! Status, code and words of every error that sluice makes. One table; the contract's section 3.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use pingora_error::{Error, ErrorSource, ErrorType, Result};
 use pingora_http::ResponseHeader;
 use pingora_proxy::{FailToProxy, Session};
 
-use super::Gateway;
 use super::exchange::Exchange;
 use super::peek::Unread;
 use super::route::Received;
+use super::{Gateway, cors};
+use crate::fleet::Live;
 use crate::openai::{self, Refused, Shape};
-use crate::policy::{Facts, Policy, Reason, Refusal};
+use crate::policy::{BackendId, Decision, Facts, Policy, Reason, Refusal, Verdict};
 use crate::prompt;
 use crate::transport::{Cut, Fault};
 use crate::wire::FaultKind;
@@ -37,6 +38,38 @@ pub fn not_json() -> Refused {
 /// 415
 pub fn coded() -> Refused {
     Refused::new(415, "unsupported_media_type", "the body must be sent as it is, without a Content-Encoding")
+}
+
+/// 401
+pub fn no_key() -> Refused {
+    Refused::new(
+        401,
+        "invalid_api_key",
+        "an API key is asked for here: send it as `Authorization: Bearer KEY` or `x-api-key: KEY`",
+    )
+}
+
+/// 401
+pub fn invalid_key() -> Refused {
+    Refused::new(401, "invalid_api_key", "the API key is nobody's here; ask who runs sluice for one")
+}
+
+/// 403
+pub fn not_allowed() -> Refused {
+    Refused::new(403, "not_allowed", "this client may not use this model").param("model")
+}
+
+/// 429: `wait` until there is a place again.
+pub fn rate_limited(wait: Duration) -> Refused {
+    let seconds = whole_seconds(wait);
+    Refused::new(429, "rate_limited", format!("this client asks too often; try again in {seconds} s"))
+        .retry_after(seconds)
+}
+
+/// Seconds, rounded up.
+fn whole_seconds(time: Duration) -> u32 {
+    let up = u64::from(time.subsec_nanos() > 0);
+    u32::try_from(time.as_secs() + up).unwrap_or(u32::MAX).max(1)
 }
 
 // === By what was read of the request ===
@@ -90,16 +123,17 @@ pub fn no_arrival() -> Refused {
 /// What the engine's refusal means for the client.
 pub fn refused(policy: &Policy, facts: &Facts, refusal: &Refusal) -> Refused {
     match refusal {
-        Refusal::UnknownModel => unknown_model(policy, &facts.model),
+        Refusal::UnknownModel => unknown_model(policy, &facts.model, &facts.client),
         Refusal::WrongEndpoint => wrong_endpoint(facts),
         Refusal::ContextLengthExceeded { window } => over_context(facts, *window),
         Refusal::NoCandidate(reason) => no_candidate(*reason),
     }
 }
 
-/// 404, with the names there are.
-pub fn unknown_model(policy: &Policy, asked: &str) -> Refused {
-    let names: Vec<_> = policy.models.iter().map(|model| model.name.as_str()).collect();
+/// 404, with the names that this client may send.
+pub fn unknown_model(policy: &Policy, asked: &str, client: &str) -> Refused {
+    let allowed = policy.models.iter().filter(|model| policy.allows(client, model));
+    let names: Vec<_> = allowed.map(|model| model.name.as_str()).collect();
     let asked: String = asked.chars().take(MAX_NAME_SHOWN).collect();
     let words = format!("the model {asked:?} does not exist; there are: {}", names.join(", "));
     Refused::new(404, "model_not_found", words).param("model")
@@ -135,12 +169,27 @@ fn no_candidate(reason: Reason) -> Refused {
         }
         Reason::QueueFull => Refused::new(429, "queue_full", "the queue for the GPU is full"),
         Reason::QueueTimeout => Refused::new(504, "queue_timeout", "no slot on the GPU became free in time"),
-        Reason::NotAllowed => Refused::new(403, "not_allowed", "this client may not use this model"),
+        Reason::NotAllowed => not_allowed(),
         Reason::OverBudget => Refused::new(429, "over_budget", "the budget of this backend is used up"),
         Reason::GateClosed | Reason::GateUnknown => nobody_for("the gaming PC's gate is not open"),
         Reason::Asleep => nobody_for("the model is asleep"),
         Reason::Unhealthy | Reason::OverContext | Reason::Matched => nobody_for("no model server is healthy"),
     }
+}
+
+/// A refusal for want of budget says when the first of them opens again.
+pub fn with_reset(refused: Refused, live: &Live, decision: &Decision) -> Refused {
+    let spent = |(id, verdict): &(BackendId, Verdict)| {
+        let backend = live.policy.backends.get(id.0)?;
+        (*verdict == Verdict::Not(Reason::OverBudget)).then_some(())?;
+        Some(live.ledger.used(&backend.name, &backend.budget?))
+    };
+    let first = decision.candidates.iter().filter_map(spent).min_by_key(|used| used.resets_at);
+    let Some(used) = first.filter(|_| refused.code == "over_budget") else { return refused };
+    let at = SystemTime::UNIX_EPOCH + Duration::from_secs(used.resets_at);
+    let words = format!("{}; it opens again at {}", refused.message, humantime::format_rfc3339_seconds(at));
+    let seconds = u32::try_from(used.reset_in()).unwrap_or(u32::MAX).max(1);
+    Refused { message: words, ..refused }.retry_after(seconds)
 }
 
 /// 503: nobody can take it.
@@ -190,13 +239,20 @@ impl Gateway {
         match outcome {
             Ok(Received::Proxy) => return Ok(false),
             Ok(Received::Own(status, value)) => {
-                let head = exchange.own_head(status)?;
+                let head = self.own_head(exchange, status)?;
                 exchange.relay.status = Some(status);
                 write(session, head, value.to_string().into()).await?;
             }
+            Ok(Received::Preflight) => {
+                let mut head = cors::preflight(session.req_header(), exchange.origin.as_ref())?;
+                self.origins.mark(exchange.origin.as_ref(), &mut head)?;
+                head.insert_header("x-request-id", &exchange.request_id)?;
+                exchange.relay.status = Some(204);
+                session.write_response_header(Box::new(head), true).await?;
+            }
             Err(refused) => {
                 exchange.refused = Some(refused);
-                exchange.write_refusal(session).await?;
+                self.write_refusal(session, exchange).await?;
             }
         }
         Ok(true)
@@ -230,7 +286,7 @@ impl Gateway {
         self.close_when_stopping(session);
         let refused = exchange.refused.get_or_insert_with(|| of_error(error));
         let error_code = refused.status;
-        let written = exchange.write_refusal(session).await.is_ok();
+        let written = self.write_refusal(session, exchange).await.is_ok();
         if let Some(arrival) =
             exchange.arrival.as_ref().filter(|_| written && session.get_keepalive().is_some())
         {
@@ -240,24 +296,34 @@ impl Gateway {
     }
 }
 
-impl Exchange {
-    async fn write_refusal(&mut self, session: &mut Session) -> Result<()> {
-        let Some(refused) = self.refused.clone() else { return Ok(()) };
-        if self.unread {
+impl Gateway {
+    fn own_head(&self, exchange: &Exchange, status: u16) -> Result<ResponseHeader> {
+        let mut head = ResponseHeader::build(status, Some(16))?;
+        head.insert_header("content-type", "application/json")?;
+        exchange.mark(&mut head)?;
+        self.origins.mark(exchange.origin.as_ref(), &mut head)?;
+        Ok(head)
+    }
+
+    async fn write_refusal(&self, session: &mut Session, exchange: &Exchange) -> Result<()> {
+        let Some(refused) = exchange.refused.clone() else { return Ok(()) };
+        if exchange.unread {
             session.set_keepalive(None);
         }
-        let mut head = self.own_head(refused.status)?;
+        let mut head = self.own_head(exchange, refused.status)?;
         if let Some(seconds) = refused.retry_after {
             head.insert_header("retry-after", seconds.to_string())?;
         }
         if let Some(methods) = refused.allow {
             head.insert_header("allow", methods)?;
         }
-        let shape = Shape::of(self.endpoint);
+        let shape = Shape::of(exchange.endpoint);
         let body = openai::error::body(shape, refused.status, refused.code, &refused.message, refused.param);
         write(session, head, body.into()).await
     }
+}
 
+impl Exchange {
     /// An answer broke in its middle. A stream of events gets one more, which says so; of anything else
     /// nothing more is written, so that it cannot be taken for whole.
     async fn write_last_event(&mut self, session: &mut Session) {
@@ -275,13 +341,6 @@ impl Exchange {
         let event = openai::error::last_event(Shape::of(self.endpoint), code, words);
         // A client that is gone cannot be told.
         let _ = session.write_response_body(Some(event.into()), true).await;
-    }
-
-    fn own_head(&self, status: u16) -> Result<ResponseHeader> {
-        let mut head = ResponseHeader::build(status, Some(16))?;
-        head.insert_header("content-type", "application/json")?;
-        self.mark(&mut head)?;
-        Ok(head)
     }
 }
 

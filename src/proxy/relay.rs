@@ -13,7 +13,7 @@ use pingora_http::ResponseHeader;
 use tokio::time::Instant;
 
 use super::exchange::Exchange;
-use crate::openai::{EVENT_LIMIT, Scanner, Usage, usage};
+use crate::openai::{EVENT_LIMIT, Scanner, Usage, added_usage, usage};
 use crate::transport::Cut;
 
 /// What is known of the answer.
@@ -29,6 +29,10 @@ pub struct Relay {
     pub complete: bool,
     /// Whether its length was announced.
     pub announced: bool,
+    /// Whether usage was asked for in the client's place, and is taken out again.
+    hides_usage: bool,
+    /// Bytes of the body so far.
+    pub bytes: u64,
     reader: Reader,
     /// The beginning of an event that is not whole yet.
     event: BytesMut,
@@ -57,6 +61,7 @@ impl Exchange {
         self.relay.status = Some(head.status.as_u16());
         self.relay.announced = head.headers.contains_key("content-length");
         self.relay.reader = Reader::of(head);
+        self.relay.hides_usage = self.asked_backend().is_some_and(|backend| self.adds_usage(backend));
         self.relay.released = !has_body;
         if let Some(arrival) = &self.arrival {
             arrival.control.hold(has_body);
@@ -68,6 +73,7 @@ impl Exchange {
     pub fn relay(&mut self, body: &mut Option<Bytes>, end: bool) {
         if let Some(piece) = body.as_ref().filter(|piece| !piece.is_empty()) {
             self.relay.first_byte.get_or_insert_with(Instant::now);
+            self.relay.bytes = self.relay.bytes.saturating_add(piece.len() as u64);
             *body = Some(self.relay.pass(piece));
             self.expect_more();
         }
@@ -125,8 +131,11 @@ impl Relay {
                 piece.clone()
             }
             Reader::Events(scanner) => match scanner.feed(piece) {
-                Some(whole) if whole == piece.len() && self.event.is_empty() => piece.clone(),
-                whole => self.cut_event(piece, whole.unwrap_or(0)),
+                Some(whole) if whole == piece.len() && self.event.is_empty() => self.shown(piece.clone()),
+                whole => {
+                    let passed = self.cut_event(piece, whole.unwrap_or(0));
+                    self.shown(passed)
+                }
             },
         }
     }
@@ -144,6 +153,20 @@ impl Relay {
             passed.unsplit(std::mem::take(&mut self.event)); // no event is so long: it is let through
         }
         passed.freeze()
+    }
+
+    /// Whole events as the client gets them.
+    fn shown(&self, events: Bytes) -> Bytes {
+        if self.hides_usage { added_usage::without(&events).into() } else { events }
+    }
+
+    /// Tokens of the answer, guessed from what went by: an event is one, as a rule, and four bytes of
+    /// anything else.
+    pub fn guessed_tokens(&self) -> u64 {
+        match &self.reader {
+            Reader::Events(scanner) => scanner.events(),
+            _ => self.bytes / 4,
+        }
     }
 
     /// At the end whatever is left goes on, whole event or not.

@@ -5,7 +5,7 @@ use pingora_proxy::Session;
 
 use super::admit::Target;
 use super::exchange::{Exchange, request_id, session_id};
-use super::{Gateway, peek, refuse};
+use super::{Gateway, identify, peek, refuse};
 use crate::openai::{Endpoint, Refused};
 use crate::policy::{BackendId, Outcome, Reason};
 
@@ -15,6 +15,8 @@ pub enum Received {
     Proxy,
     /// We answer ourselves, with this JSON value.
     Own(u16, serde_json::Value),
+    /// A browser asks what it may send.
+    Preflight,
 }
 
 impl Gateway {
@@ -22,6 +24,7 @@ impl Gateway {
     pub(super) fn receive(&self, session: &Session, exchange: &mut Exchange) -> Result<Received, Refused> {
         let head = session.req_header();
         (exchange.request_id, exchange.session) = (request_id(head), session_id(head));
+        exchange.origin = self.origins.of(&head.headers);
         let target = Target::of(head.uri.path());
         if let Some(Target::Endpoint(endpoint)) = target {
             exchange.endpoint = Some(endpoint);
@@ -30,19 +33,27 @@ impl Gateway {
         let body = std::mem::replace(&mut arrival.body, Ok(bytes::Bytes::new()));
         exchange.unread = body.is_err();
         exchange.body = body.map_err(refuse::fault)?;
+        if head.method == "OPTIONS" {
+            return Ok(Received::Preflight); // `admit` lets no other through
+        }
         match target.ok_or_else(refuse::unknown_path)? {
             Target::Endpoint(endpoint) => {
                 self.read(session, exchange, endpoint)?;
                 self.decide(exchange).map(|_| Received::Proxy)
             }
-            Target::Models => Ok(Received::Own(200, self.models(&exchange.live))),
-            Target::Model(id) => Ok(Received::Own(200, self.model(&exchange.live, id)?)),
+            Target::Models => {
+                Ok(Received::Own(200, self.models(&exchange.live, &client(session, exchange)?)))
+            }
+            Target::Model(id) => {
+                Ok(Received::Own(200, self.model(&exchange.live, id, &client(session, exchange)?)?))
+            }
             Target::Health => self.health(&exchange.live),
         }
     }
 
     fn read(&self, session: &Session, exchange: &mut Exchange, endpoint: Endpoint) -> Result<(), Refused> {
-        let read = peek::facts(&exchange.live, endpoint, session.req_header(), &exchange.body, OPEN_LAN);
+        let client = client(session, exchange)?;
+        let read = peek::facts(&exchange.live, endpoint, session.req_header(), &exchange.body, &client);
         let (facts, prompt) = read.map_err(refuse::unread)?;
         (exchange.facts, exchange.prompt) = (Some(facts), Some(prompt));
         Ok(())
@@ -69,16 +80,22 @@ impl Gateway {
     pub(super) fn decide(&self, exchange: &mut Exchange) -> Result<BackendId, Refused> {
         let Some(facts) = &exchange.facts else { return Err(refuse::no_arrival()) };
         let live = &exchange.live;
-        let view = live.view(&exchange.excluded);
+        let view = live.view(Some(facts), &exchange.excluded);
         let decision = live.policy.decide(facts, &view);
         let outcome = match &decision.outcome {
             Outcome::Route(backend) => Ok(*backend),
-            Outcome::Refuse(refusal) => Err(refuse::refused(&live.policy, facts, refusal)),
+            Outcome::Refuse(refusal) => {
+                let refused = refuse::refused(&live.policy, facts, refusal);
+                Err(refuse::with_reset(refused, live, &decision))
+            }
         };
         (exchange.decision, exchange.seen) = (Some(decision), Some(view));
         outcome
     }
 }
 
-/// The client's name where no keys are asked for.
-pub const OPEN_LAN: &str = "lan";
+/// The name of the client whose key the request carries.
+fn client(session: &Session, exchange: &Exchange) -> Result<String, Refused> {
+    let found = identify::client(&exchange.live, identify::keys(&session.req_header().headers))?;
+    Ok(found.map_or_else(|| identify::OPEN_LAN.to_owned(), |client| client.name.clone()))
+}

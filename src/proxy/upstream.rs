@@ -6,20 +6,22 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::HeaderValue;
-use http::header::{CONTENT_LENGTH, HOST};
+use http::header::{AUTHORIZATION, CONTENT_LENGTH, HOST};
+use http::{HeaderValue, Uri};
 use pingora_core::upstreams::peer::{HttpPeer, HttpUpstreamRequestPolicy};
-use pingora_error::{Error, ErrorType, Result};
+use pingora_error::{Error, ErrorType, OrErr, Result};
 use pingora_http::RequestHeader;
 use pingora_proxy::Session;
 use tokio::time::{Instant, timeout};
 
 use super::Gateway;
 use super::exchange::Exchange;
+use super::fare::Fare;
 use super::lease::Slotted;
 use super::relay::Relay;
 use crate::fleet::{GatePass, Held, LivePeer, Slot};
-use crate::policy::{Backend, BackendId, Reason};
+use crate::openai::Endpoint;
+use crate::policy::{Backend, BackendId, Kind, Reason};
 use crate::transport::{Cut, rewind};
 use crate::wire::forward;
 
@@ -35,6 +37,8 @@ pub struct Attempt {
     pub connected: Option<Instant>,
     /// The body as this backend gets it.
     pub body: Bytes,
+    /// What it may cost, where it costs something.
+    pub fare: Option<Fare>,
 }
 
 impl Gateway {
@@ -62,14 +66,15 @@ impl Gateway {
                 restless += 1;
                 continue;
             };
+            let Some(fare) = exchange.fare(backend) else { continue };
             let body = exchange.forwarded(backend);
             let peer = slot.peer().clone();
             exchange.attempts += 1;
-            exchange.attempt = Some(Attempt { backend, slot, pass: None, connected: None, body });
+            exchange.attempt = Some(Attempt { backend, slot, pass: None, connected: None, body, fare });
             exchange.asked.get_or_insert_with(Instant::now);
             let Some(configured) = exchange.asked_backend() else { break };
             match resolve(&peer, configured.timeouts.connect).await {
-                Some(address) => return Ok(Box::new(peer_of(address, configured, exchange.stale))),
+                Some(address) => return Ok(Box::new(peer_of(address, &peer, configured, exchange.stale))),
                 None => self.next_after_failed_connect(exchange)?,
             }
         }
@@ -85,6 +90,7 @@ impl Gateway {
         }
         if let Some(attempt) = &mut exchange.attempt {
             attempt.connected = Some(Instant::now());
+            attempt.fare.iter_mut().for_each(Fare::send);
         }
         if let (Some(backend), Some(arrival)) = (exchange.asked_backend(), &exchange.arrival) {
             arrival.control.expect_within(backend.timeouts.first_byte, Cut::FirstByte);
@@ -146,9 +152,29 @@ impl Exchange {
         }
     }
 
-    fn forwarded(&self, backend: BackendId) -> Bytes {
-        let model = self.live.policy.backends.get(backend.0).map_or("", |backend| &backend.model);
-        self.prompt.as_ref().map_or_else(Bytes::new, |prompt| prompt.forwarded(&self.body, model).into())
+    /// Sets aside what the request may cost there; `None`: there is no room for it, and the backend is not
+    /// for this request.
+    fn fare(&mut self, backend: BackendId) -> Option<Option<Fare>> {
+        let facts = self.facts.as_ref()?;
+        let reserved = Fare::reserve(&self.live, backend, facts);
+        reserved.map_err(|reason| self.excluded.push((backend, reason))).ok()
+    }
+
+    fn forwarded(&self, id: BackendId) -> Bytes {
+        let (Some(prompt), Some(backend)) = (&self.prompt, self.live.policy.backends.get(id.0)) else {
+            return Bytes::new();
+        };
+        if self.adds_usage(backend) {
+            return prompt.forwarded_with_usage(&self.body, &backend.model).into();
+        }
+        prompt.forwarded(&self.body, &backend.model).into()
+    }
+
+    /// Whether usage is asked for in a stream whose client did not: what is billed must be counted.
+    pub fn adds_usage(&self, backend: &Backend) -> bool {
+        let billed = backend.kind == Kind::External && backend.price.is_some();
+        let knows = matches!(self.endpoint, Some(Endpoint::ChatCompletions | Endpoint::Completions));
+        billed && knows && self.prompt.as_ref().is_some_and(|prompt| prompt.stream && !prompt.include_usage)
     }
 
     /// The body of this attempt. Cloned, not taken: the next attempt gets its own.
@@ -165,9 +191,19 @@ impl Exchange {
         for name in &dropped {
             head.remove_header(name);
         }
-        head.insert_header(HOST, attempt.slot.peer().address.as_str())?;
+        head.insert_header(HOST, attempt.slot.peer().host())?;
         head.insert_header(CONTENT_LENGTH, HeaderValue::from(attempt.body.len()))?;
         head.insert_header("x-request-id", &self.request_id)?;
+        let access = self.asked_backend().map(|backend| &backend.access);
+        if let Some(base) = access.and_then(|access| access.base_path.as_deref()) {
+            head.set_uri(below(base, &head.uri)?);
+        }
+        if let Some(key) = access.and_then(|access| access.api_key.as_ref()) {
+            let mut value = HeaderValue::try_from(format!("Bearer {}", key.reveal()))
+                .or_err(ErrorType::InvalidHTTPHeader, "the backend's key")?;
+            value.set_sensitive(true);
+            head.insert_header(AUTHORIZATION, value)?;
+        }
         Ok(())
     }
 
@@ -187,9 +223,17 @@ pub fn again(why: &'static str) -> Box<Error> {
     error
 }
 
+/// The target with `base` in the place of `/v1`.
+fn below(base: &str, uri: &Uri) -> Result<Uri> {
+    let target = uri.path_and_query().map_or("/", |target| target.as_str());
+    let rest = target.strip_prefix("/v1").unwrap_or(target);
+    format!("{base}{rest}").parse().or_err(ErrorType::InvalidHTTPHeader, "a target below base_path")
+}
+
 /// `fresh`: over a connection of its own, whatever is pooled.
-fn peer_of(address: SocketAddr, backend: &Backend, fresh: bool) -> HttpPeer {
-    let mut peer = HttpPeer::new(address, false, String::new());
+fn peer_of(address: SocketAddr, live: &LivePeer, backend: &Backend, fresh: bool) -> HttpPeer {
+    // The certificate must be good and have this name: that is the default.
+    let mut peer = HttpPeer::new(address, live.tls_name.is_some(), live.tls_name.clone().unwrap_or_default());
     peer.options.connection_timeout = Some(backend.timeouts.connect);
     peer.options.total_connection_timeout = Some(backend.timeouts.connect);
     peer.options.idle_timeout = Some(POOLED_IDLE);
@@ -206,7 +250,7 @@ fn peer_of(address: SocketAddr, backend: &Backend, fresh: bool) -> HttpPeer {
 async fn resolve(peer: &LivePeer, limit: Duration) -> Option<SocketAddr> {
     match peer.literal {
         Some(address) => Some(address),
-        None => timeout(limit, tokio::net::lookup_host(&peer.address)).await.ok()?.ok()?.next(),
+        None => timeout(limit, tokio::net::lookup_host(&peer.target)).await.ok()?.ok()?.next(),
     }
 }
 

@@ -8,6 +8,7 @@ pub fn between(before: &Policy, after: &Policy) -> Vec<String> {
     named("gpu", &before.gpus, &after.gpus, |it| &it.name, &mut changes);
     named("gate", &before.gates, &after.gates, |it| &it.name, &mut changes);
     named("backend", &before.backends, &after.backends, |it| &it.name, &mut changes);
+    named("client", &before.clients, &after.clients, |it| &it.name, &mut changes);
     named("model", &before.models, &after.models, |it| &it.name, &mut changes);
     named("rule", &before.rules, &after.rules, |it| &it.name, &mut changes);
     let order = |policy: &Policy| policy.rules.iter().map(|rule| rule.name.clone()).collect::<Vec<_>>();

@@ -5,6 +5,7 @@ mod changes;
 pub mod fetch;
 pub mod gates;
 pub mod health;
+pub mod ledger_file;
 pub mod reload;
 mod scrape;
 mod status;

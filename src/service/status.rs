@@ -1,10 +1,11 @@
 //! `GET /status`: the house at a glance, as JSON.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use serde_json::{Map, Value, json};
 
-use crate::fleet::{Live, LiveBackend};
+use crate::fleet::{Live, LiveBackend, Use};
+use crate::policy::{Backend, Budget, Money};
 
 /// Everything that is known now.
 pub fn status(live: &Live, last_error: Option<String>) -> Value {
@@ -18,7 +19,7 @@ pub fn status(live: &Live, last_error: Option<String>) -> Value {
         },
         "gates": gates(live),
         "gpus": gpus(live),
-        "backends": live.backends.iter().map(|it| (it.name.clone(), backend(it))).collect::<Map<_, _>>(),
+        "backends": backends(live),
     })
 }
 
@@ -48,13 +49,35 @@ fn gpus(live: &Live) -> Map<String, Value> {
     live.gpus.iter().map(show).collect()
 }
 
-fn backend(backend: &LiveBackend) -> Value {
+fn backends(live: &Live) -> Map<String, Value> {
+    let known = live.backends.iter().zip(&live.policy.backends);
+    known.map(|(now, configured)| (now.name.clone(), backend(live, now, configured))).collect()
+}
+
+fn backend(live: &Live, backend: &LiveBackend, configured: &Backend) -> Value {
     let peers: Vec<_> = backend
         .peers
         .iter()
         .map(|peer| json!({"address": peer.address, "healthy": peer.is_healthy(), "in_flight": peer.in_flight()}))
         .collect();
-    json!({"available": backend.is_usable(), "peers": peers})
+    let budget = configured.budget.map(|limits| budget(&limits, live.ledger.used(&backend.name, &limits)));
+    json!({
+        "available": backend.is_usable(),
+        "kind": configured.kind.as_str(),
+        "peers": peers,
+        "budget": budget,
+    })
+}
+
+fn budget(limits: &Budget, used: Use) -> Value {
+    json!({
+        "usd": limits.money.map(Money::dollars),
+        "requests": limits.requests,
+        "spent_usd": used.spent.dollars(),
+        "reserved_usd": used.reserved.dollars(),
+        "requests_made": used.requests,
+        "resets_at": timestamp(SystemTime::UNIX_EPOCH + Duration::from_secs(used.resets_at)),
+    })
 }
 
 /// RFC 3339 in UTC, to the second.

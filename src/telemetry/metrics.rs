@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use prometheus::{
-    Encoder, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
-    TextEncoder, core::Collector,
+    CounterVec, Encoder, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
+    Registry, TextEncoder, core::Collector,
 };
 
 use crate::openai::Usage;
@@ -40,6 +40,7 @@ pub struct Metrics {
     last_reload: IntGauge,
     audit_dropped: IntCounter,
     buffered: IntGauge,
+    spend: CounterVec,
 }
 
 /// One exchange when it is over.
@@ -69,6 +70,10 @@ pub struct Finished<'e> {
     pub estimate: Option<u64>,
     /// What the backend reported.
     pub usage: Option<Usage>,
+    /// What it cost in US dollars, and whether that is a guess.
+    pub cost: Option<(f64, bool)>,
+    /// Whether its prompt went to a service outside the house.
+    pub leaves_the_house: bool,
 }
 
 impl Metrics {
@@ -170,6 +175,11 @@ impl Metrics {
                 "Records that the audit file did not get: its queue was full, or it could not be written.",
             )?,
             buffered: make.gauge("sluice_buffered_bytes", "Bytes of request bodies held.")?,
+            spend: make.amounts(
+                "sluice_spend_usd_total",
+                "US dollars spent, as far as known.",
+                &["backend"],
+            )?,
             registry: registry.clone(),
         };
         make.gauges("sluice_build_info", "The version that runs.", &["version"])?
@@ -207,6 +217,11 @@ impl Metrics {
         if let (Some(estimate), Some(reported @ 1..)) = (estimate, usage.prompt) {
             self.estimate_ratio.with_label_values(&[backend]).observe(estimate as f64 / reported as f64);
         }
+    }
+
+    /// A request has cost so many US dollars.
+    pub fn spent(&self, backend: &str, dollars: f64) {
+        self.spend.with_label_values(&[backend]).inc_by(dollars);
     }
 
     /// A request went on to another candidate.
@@ -295,6 +310,8 @@ impl Finished<'_> {
             queued: Duration::ZERO,
             estimate: None,
             usage: None,
+            cost: None,
+            leaves_the_house: false,
         }
     }
 }
@@ -312,6 +329,10 @@ impl Maker<'_> {
 
     fn counters(&self, name: &str, help: &str, labels: &[&str]) -> Result<IntCounterVec, prometheus::Error> {
         self.add(IntCounterVec::new(Opts::new(name, help), labels)?)
+    }
+
+    fn amounts(&self, name: &str, help: &str, labels: &[&str]) -> Result<CounterVec, prometheus::Error> {
+        self.add(CounterVec::new(Opts::new(name, help), labels)?)
     }
 
     fn gauges(&self, name: &str, help: &str, labels: &[&str]) -> Result<IntGaugeVec, prometheus::Error> {

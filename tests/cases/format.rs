@@ -95,6 +95,7 @@ struct BackendChange {
 #[serde(deny_unknown_fields)]
 struct ModelChange {
     backend: String,
+    clients: Option<Vec<String>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -186,7 +187,11 @@ impl Given {
         for (name, change) in &changes.models {
             let pinned = Some(backend(&policy, &change.backend)?);
             policy.models.retain(|model| model.name != *name);
-            policy.models.push(Model { name: name.clone(), backend: pinned });
+            policy.models.push(Model {
+                name: name.clone(),
+                backend: pinned,
+                clients: change.clients.clone(),
+            });
         }
         if let Some(rules) = &changes.rules {
             policy.rules = rules.iter().map(|rule| rule.typed(&policy)).collect::<Result<_>>()?;
@@ -223,6 +228,8 @@ impl BackendChange {
             kind: match self.kind.as_deref() {
                 None => backend.kind,
                 Some("speech") => Kind::Speech,
+                Some("external") => Kind::External,
+                Some("manual") => Kind::Manual,
                 Some(other) => return Err(format!("kind {other}").into()),
             },
             gate: self.gate.as_ref().map(|name| gate(policy, name)).transpose()?.or(backend.gate),

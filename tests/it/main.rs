@@ -7,8 +7,12 @@
 mod audit;
 /// Every body arrives whole: sizes, framings, retries, pipelining.
 mod bodies;
+/// Pages in browsers: which may call, the question they ask first.
+mod browsers;
 /// The command line: help, usage errors, `check`, `explain` against live traffic, `schema`.
 mod cli;
+/// Keys, rates, models for some; backends for people.
+mod clients;
 /// What a close does to what runs behind the gate.
 mod closing;
 /// The dashboard's files, and who may have them.
@@ -17,6 +21,8 @@ mod dashboard;
 mod decisions;
 /// `sluice demo` from its banner to its last line.
 mod demo;
+/// The paid tier: TLS, prices, budgets.
+mod external;
 /// A candidate that fails: the next one, each at most once, and what the client sees of it.
 mod failover;
 /// The gaming PC's mode: who may pass, when it is unknown, pushes, a gate that closes meanwhile.

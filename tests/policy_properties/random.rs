@@ -9,9 +9,9 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use sluice::openai::Endpoint;
 use sluice::policy::{
-    Backend, BackendId, Balance, Condition, Decision, Facts, Feature, Gate, GateId, GateState, GateView,
-    GateWord, HeaderOp, HeaderTest, HeaderTestId, Kind, Model, ModelId, OnClose, PatternId, Policy,
-    PromptPolicy, Reason, Rule, TagId, Timeouts, View,
+    Access, Backend, BackendId, Balance, Client, Condition, Decision, Facts, Feature, Gate, GateId,
+    GateState, GateView, GateWord, HeaderOp, HeaderTest, HeaderTestId, Kind, Model, ModelId, OnClose,
+    PatternId, Policy, PromptPolicy, Reason, Rule, TagId, Timeouts, View,
 };
 
 const NAMES: [&str; 4] = ["auto", "big", "small", "voice"];
@@ -63,11 +63,16 @@ fn policy() -> impl Strategy<Value = Policy> {
         vec(rule(), 0..6),
         models(),
         0..=GATES,
+        option::of(option::of(names())),
     );
-    parts.prop_map(|(backends, rules, models, gates)| Policy {
+    parts.prop_map(|(backends, rules, models, gates, laptop)| Policy {
         gpus: Vec::new(),
         gates: (0..gates).map(gate).collect(),
         backends,
+        clients: laptop
+            .map(|models| Client { name: "laptop".into(), key: [0; 32], rate: None, models })
+            .into_iter()
+            .collect(),
         models,
         rules,
         prompt: PromptPolicy {
@@ -84,7 +89,12 @@ fn policy() -> impl Strategy<Value = Policy> {
 }
 
 fn backend() -> impl Strategy<Value = Backend> {
-    let kind = prop_oneof![3 => Just(Kind::Language), 1 => Just(Kind::Speech)];
+    let kind = prop_oneof![
+        3 => Just(Kind::Language),
+        1 => Just(Kind::Speech),
+        1 => Just(Kind::External),
+        1 => Just(Kind::Manual),
+    ];
     let window = option::weighted(0.9, prop_oneof![9 => 8_u64..16, 1 => Just(0)]);
     let parts = (kind, option::of(gate_id()), select(vec!["m", "n"]), window, vec(backend_id(), 0..5));
     parts.prop_map(|(kind, gate, model, context_window, fail_soft)| Backend {
@@ -100,6 +110,9 @@ fn backend() -> impl Strategy<Value = Backend> {
         timeouts: Timeouts { connect: Duration::ZERO, first_byte: Duration::ZERO, idle: Duration::ZERO },
         health: None,
         failover_on: Vec::new(),
+        access: Access::default(),
+        price: None,
+        budget: None,
     })
 }
 
@@ -115,7 +128,7 @@ fn facts() -> impl Strategy<Value = Facts> {
     let size = (prop_oneof![19 => 0_u64..24, 1 => Just(u64::MAX)], option::of(0_u64..4));
     let has = (any::<bool>(), any::<bool>(), any::<bool>());
     let stray = option::of((0_usize..9).prop_map(ModelId));
-    (endpoint, name, stray, size, found, headers, has, select(vec!["lan", "laptop"])).prop_map(
+    (endpoint, name, stray, size, found, headers, has, client()).prop_map(
         |(endpoint, model, model_id, (tokens, max_output_tokens), (tags, patterns), headers, has, client)| {
             let (stream, tools, images) = has;
             Facts {
@@ -130,18 +143,29 @@ fn facts() -> impl Strategy<Value = Facts> {
                 stream,
                 tools,
                 images,
-                client: client.into(),
+                client,
             }
         },
     )
 }
 
 fn models() -> impl Strategy<Value = Vec<Model>> {
-    let pinned = vec(option::weighted(0.3, backend_id()), NAMES.len());
+    let clients = option::weighted(0.3, vec(client(), 0..3));
+    let pinned = vec((option::weighted(0.4, backend_id()), clients), NAMES.len());
     (pinned, mostly(Just(NAMES.len()), 0..NAMES.len())).prop_map(|(pinned, count)| {
         let models = NAMES.iter().zip(pinned).take(count);
-        models.map(|(name, backend)| Model { name: (*name).into(), backend }).collect()
+        models.map(|(name, (backend, clients))| Model { name: (*name).into(), backend, clients }).collect()
     })
+}
+
+/// Most of the names that a client may send.
+fn names() -> impl Strategy<Value = Vec<String>> {
+    prop::sample::subsequence(NAMES.to_vec(), 2..=NAMES.len())
+        .prop_map(|names| names.into_iter().map(str::to_owned).collect())
+}
+
+fn client() -> impl Strategy<Value = String> {
+    select(vec!["lan", "laptop"]).prop_map(str::to_owned)
 }
 
 fn view() -> impl Strategy<Value = View> {

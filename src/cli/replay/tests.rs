@@ -101,7 +101,7 @@ fn a_refusal_is_compared_by_its_code() {
     let text = replayed(&policy).text();
     assert!(text.contains("small -> model_not_found  default -> -\n"), "{text}");
     let mut policy = sample::policy();
-    policy.models.push(crate::policy::Model { name: "nobody".into(), backend: None });
+    policy.models.push(crate::policy::Model { name: "nobody".into(), backend: None, clients: None });
     let text = replayed(&policy).text();
     assert!(text.contains("model_not_found -> small  - -> default\n"), "{text}");
 }

@@ -37,9 +37,13 @@ fn peers_are_host_and_port() {
         let said = format!("policy.yaml:7: backends.small.peers[0]: \"{peer}\" is not host:port {help}");
         assert_eq!(wrong("127.0.0.1:8000", peer), said);
     }
-    let said = "policy.yaml:7: backends.small.peers[0]: an https:// peer is not yet built in this version \
-                (remove the backend or comment it out)";
-    assert_eq!(wrong("127.0.0.1:8000", "https://api.z.ai"), said);
+    for peer in ["https://", "https://api.z.ai/v4", "https://api.z.ai:0", "https://a b"] {
+        let said = format!(
+            "policy.yaml:7: backends.small.peers[0]: \"{peer}\" is not https://host:port \
+             (write https://api.example.com; a path goes into base_path)"
+        );
+        assert_eq!(wrong("127.0.0.1:8000", peer), said);
+    }
     let said = "policy.yaml:7: backends.small.peers[1]: \"pc:1\" stands twice (remove one of them)";
     assert_eq!(wrong("127.0.0.1:8000", "PC:1', 'pc:1"), said);
     let said =
@@ -56,19 +60,6 @@ fn cards_and_gates_must_exist() {
     let said = "policy.yaml:7: backends.small.gpu: there is no gpu \"cart\" (did you mean \"card\"?)";
     assert_eq!(wrong("small: { gpu: card", "small: { gpu: cart"), said);
     assert_eq!(small("gate: tower"), "gate: there is no gate \"tower\" (gates: pc)");
-}
-
-#[test]
-fn what_is_outside_the_house_is_not_yet_built() {
-    let help = "is not yet built in this version (remove it or comment it out)";
-    assert_eq!(small("price: { prompt: 0.6 }"), format!("price: `price` {help}"));
-    assert_eq!(small("budget: {}"), format!("budget: `budget` {help}"));
-    assert_eq!(small("api_key_file: k"), format!("api_key_file: `api_key_file` {help}"));
-    assert_eq!(small("base_path: /v4"), format!("base_path: `base_path` {help}"));
-    for kind in ["external", "manual"] {
-        let said = "kind: this kind is not yet built in this version (remove the backend or comment it out)";
-        assert_eq!(small(&format!("kind: {kind}")), said);
-    }
 }
 
 #[test]

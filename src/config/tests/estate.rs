@@ -31,9 +31,7 @@ fn names_are_plain() {
 fn a_mode_url_is_http() {
     let gate = |url: &str| wrong("pc: {}", &format!("pc: {{ mode_url: '{url}' }}"));
     let help = "(write http://host:port/path)";
-    let said = format!(
-        "policy.yaml:5: gates.pc.mode_url: an https mode_url is not yet built in this version {help}"
-    );
+    let said = format!("policy.yaml:5: gates.pc.mode_url: an https mode_url cannot be polled {help}");
     assert_eq!(gate("https://pc/"), said);
     for url in [
         "pc:18000",
@@ -83,8 +81,7 @@ fn models_name_backends() {
     let said =
         "policy.yaml:12: models.little.backend: there is no backend \"smal\" (did you mean \"small\"?)";
     assert_eq!(wrong("backend: small", "backend: smal"), said);
-    let said = "policy.yaml:12: models.little.clients: a model's list of clients is not yet built in this version \
-                (remove it or comment it out)";
+    let said = "policy.yaml:12: models.little.clients[0]: there is no client \"a\" (clients: lan)";
     assert_eq!(wrong("backend: small", "backend: small, clients: [a]"), said);
     let said = "policy.yaml:11: models.\"big one\": \"big one\" cannot be a model's name (1 to 256 visible ASCII characters)";
     assert_eq!(wrong("  big: {}\n", "  big one: {}\n"), said);
@@ -95,13 +92,6 @@ fn auto_stays_where_the_file_has_it() {
     let policy = right("  big: {}\n", "  big: {}\n  auto: {}\n");
     let names: Vec<&str> = policy.models.iter().map(|model| model.name.as_str()).collect();
     assert_eq!(names, ["big", "auto", "little", "voice"]);
-}
-
-#[test]
-fn clients_are_not_yet_built() {
-    let said = "policy.yaml:2: clients.tayne: the client \"tayne\" is not yet built in this version (remove it or comment it out)";
-    assert_eq!(wrong("gpus:", "clients: { tayne: { key_file: k } }\ngpus:"), said);
-    right("gpus:", "clients: {}\ngpus:");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! One test for each class of mistake, each with the exact line that a person gets.
 
 mod backends;
+mod clients;
 mod estate;
 mod files;
 mod rules;

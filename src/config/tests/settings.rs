@@ -138,12 +138,24 @@ fn admin_hosts_are_names_in_lower_case() {
 }
 
 #[test]
-fn origins_are_not_yet_built() {
-    let help = "(remove it or comment it out)";
-    line_2(
-        "cors: { origins: ['http://a'] }",
-        &format!("cors.origins: a list of origins is not yet built in this version {help}"),
-    );
+fn origins_are_as_a_browser_writes_them() {
+    let help =
+        "(write each as a browser does, such as https://chat.home.lan; there is no word for all of them)";
+    for origin in ["*", "chat.lan", "https://chat.lan/", "https://Chat.lan", "https://", "null", "http://a b"]
+    {
+        let said = format!("cors.origins[0]: \"{origin}\" is not an origin {help}");
+        line_2(&format!("cors: {{ origins: ['{origin}'] }}"), &said);
+    }
+    let listed = ["http://localhost:3000", "https://chat.lan", "chrome-extension://abc"];
+    assert_eq!(right(&format!("cors: {{ origins: {listed:?} }}")).cors_origins, listed);
+}
+
+#[test]
+fn state_is_kept_in_a_directory_that_is_there() {
+    let help = "(make it, or write `null`)";
+    line_2("state: nowhere", &format!("state: there is no directory \"nowhere\" {help}"));
+    assert_eq!(right("state: null").state, None);
+    assert!(right("state: .").state.is_some());
 }
 
 #[test]

@@ -110,6 +110,8 @@ fn an_exchange_is_its_decision_and_what_came_of_it() {
         queued: Duration::ZERO,
         estimate: Some(123),
         usage: Some(crate::openai::Usage { prompt: Some(120), completion: None }),
+        cost: None,
+        leaves_the_house: false,
     };
     let time = SystemTime::UNIX_EPOCH + Duration::from_millis(1_800_000_000_123);
     let decided = json!({"outcome": "route", "facts": {"tokens": 123}});
@@ -117,9 +119,12 @@ fn an_exchange_is_its_decision_and_what_came_of_it() {
     let wanted = json!({
         "time": "2027-01-15T08:00:00.123Z", "request_id": "id-1", "outcome": "route", "facts": {"tokens": 123},
         "status": 200, "attempts": 1, "tokens": {"prompt": 120, "completion": null}, "queued": 0.0,
-        "first_byte": 5.0, "total": 1234.567, "aborted": false,
+        "first_byte": 5.0, "total": 1234.567, "aborted": false, "external": false,
     });
     assert_eq!(told, wanted);
+    let billed = Finished { cost: Some((0.25, true)), leaves_the_house: true, ..finished };
+    let told = exchange(json!({}), &billed, "id-1", time);
+    assert_eq!((&told["external"], &told["cost"]), (&json!(true), &json!({"usd": 0.25, "estimated": true})));
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The real proxy as a process on free ports, in front of scripted peers and a scripted mode endpoint.
 
 use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::time::Duration;
@@ -52,6 +53,10 @@ pub struct Setup {
     pub settings: Value,
     /// `policy.yaml`
     pub policy: Value,
+    /// Private files beside them: names and contents.
+    pub files: Vec<(String, Vec<u8>)>,
+    /// Variables of the process's environment.
+    pub env: Vec<(String, String)>,
 }
 
 impl House {
@@ -105,7 +110,7 @@ impl Setup {
             "version": 1, "gates": {"gaming_pc": gate}, "backends": backends, "models": models,
             "prompt": {"tags": {"force_big": r"(?i)#force_big\b"}}, "rules": rules(),
         });
-        Self { settings, policy }
+        Self { settings, policy, files: Vec::new(), env: Vec::new() }
     }
 
     /// A key of `limits`.
@@ -137,6 +142,24 @@ impl Setup {
         self.policy["backends"][name] =
             json!({"peers": [peer.addr().to_string()], "model": name, "health": health});
         self.policy["models"][name] = json!({"backend": name});
+    }
+
+    /// A backend outside the house, or one for people, with these keys.
+    pub fn add_outside(&mut self, name: &str, kind: &str, peer: &str, more: &Value) {
+        let mut backend = json!({"kind": kind, "peers": [peer], "model": format!("{name}-served")});
+        for (key, value) in more.as_object().expect("a map") {
+            backend[key] = value.clone();
+        }
+        self.policy["backends"][name] = backend;
+    }
+
+    /// A client with this key, and what else is said of it.
+    pub fn add_client(&mut self, name: &str, key: &str, more: &Value) {
+        let mut client = json!({"key_sha256": super::answer::sha256(key.as_bytes())});
+        for (key, value) in more.as_object().expect("a map") {
+            client[key] = value.clone();
+        }
+        self.policy["clients"][name] = client;
     }
 
     /// No backend is taken for unhealthy, whatever happens to it: only the first probe is made.
@@ -181,12 +204,34 @@ impl Gateway {
     }
 
     fn run(house: House, setup: Setup) -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
+        Self::run_in(tempfile::tempdir().expect("a folder"), house, setup)
+    }
+
+    /// Sets a variable of the environment for the next start.
+    pub fn set_env(&mut self, name: &str, value: &str) {
+        self.setup.env.push((name.to_owned(), value.to_owned()));
+    }
+
+    /// Stops it, and starts another in the same folder.
+    pub fn restart(self) -> Self {
+        let Self { house, process, setup, folder, .. } = self;
+        process.terminate();
+        process.wait();
+        Self::run_in(folder, house, setup)
+    }
+
+    fn run_in(folder: TempDir, house: House, setup: Setup) -> Self {
         for (name, value) in [("sluice.yaml", &setup.settings), ("policy.yaml", &setup.policy)] {
             std::fs::write(folder.path().join(name), yaml(value)).expect("a file");
         }
+        for (name, bytes) in &setup.files {
+            let path = folder.path().join(name);
+            std::fs::write(&path, bytes).expect("a file");
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).expect("its mode");
+        }
         let config = folder.path().join("sluice.yaml");
-        let process = Process::start(&["serve".as_ref(), "--config".as_ref(), config.as_os_str()]);
+        let process =
+            Process::start_in(&["serve".as_ref(), "--config".as_ref(), config.as_os_str()], &setup.env);
         process.wait_line("ready");
         let (proxy, admin) =
             (address(&process, "proxy listening on"), address(&process, "admin listening on"));

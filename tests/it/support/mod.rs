@@ -1,17 +1,18 @@
 //! What the integration tests are made with: the proxy as a process, a raw client, scriptable peers, a
 //! scriptable mode endpoint.
 
-mod answer;
+pub mod answer;
 pub mod behaviour;
 pub mod client;
 pub mod gateway;
 pub mod jam;
-mod listener;
+pub mod listener;
 pub mod meter;
 pub mod mode;
 pub mod peer;
 pub mod process;
 pub mod request;
+pub mod tls;
 mod wire;
 
 pub use answer::sha256;

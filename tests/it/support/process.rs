@@ -28,7 +28,13 @@ pub fn sluice<S: AsRef<std::ffi::OsStr>>(args: &[S]) -> Command {
 impl Process {
     /// Starts it; both outputs are kept, line by line.
     pub fn start<S: AsRef<std::ffi::OsStr>>(args: &[S]) -> Self {
+        Self::start_in(args, &[])
+    }
+
+    /// Starts it with these variables in its environment.
+    pub fn start_in<S: AsRef<std::ffi::OsStr>>(args: &[S], env: &[(String, String)]) -> Self {
         let mut command = sluice(args);
+        command.envs(env.iter().map(|(name, value)| (name, value)));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the binary starts");
         let lines = Arc::new(Mutex::new(Vec::new()));

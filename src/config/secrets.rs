@@ -1,0 +1,46 @@
+//! Keys that stand in files of their own: found, private, one word. They are read here and shown nowhere.
+
+use std::path::Path;
+
+use super::problem::quoted;
+use super::reader::Item;
+
+/// The key in the file that the item names; its path is taken from `directory`.
+pub(super) fn key(item: &Item<'_>, directory: &Path) -> Option<String> {
+    let path = directory.join(item.text()?);
+    let shown = quoted(&path.to_string_lossy());
+    if matches!(path.try_exists(), Ok(false)) {
+        return item
+            .missing(&format!("there is no file {shown}"), "the path is taken from this file's directory");
+    }
+    if is_open_to_others(&path) {
+        let problem = format!("everybody on this machine may read {shown}");
+        return item.missing(&problem, "chmod 640 it: a key is its owner's");
+    }
+    let text = std::fs::read_to_string(&path).map_err(|error| {
+        let help = "run this as the user that sluice runs as";
+        item.problem(format!("{shown} cannot be read: {error}"), help);
+    });
+    word(item, &text.ok()?, &shown)
+}
+
+/// The file's one word; the newline at its end does not count.
+fn word(item: &Item<'_>, text: &str, shown: &str) -> Option<String> {
+    let key = text.strip_suffix('\n').unwrap_or(text);
+    let key = key.strip_suffix('\r').unwrap_or(key);
+    if key.is_empty() || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return item.missing(&format!("{shown} does not hold one key"), "write the key alone, on one line");
+    }
+    Some(key.to_owned())
+}
+
+#[cfg(unix)]
+fn is_open_to_others(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::metadata(path).is_ok_and(|it| it.permissions().mode() & 0o007 != 0)
+}
+
+#[cfg(not(unix))]
+fn is_open_to_others(_: &Path) -> bool {
+    false
+}
