@@ -87,6 +87,7 @@ impl Server {
         let internal = |error: &dyn std::fmt::Display| StartError::Internal(error.to_string());
         let fleet = Fleet::new(config.policy, config.policy_hash).map_err(|error| internal(&error))?;
         let metrics = Metrics::new().map_err(|error| internal(&error))?;
+        metrics.set_buffered_limit(settings.limits.buffered);
         let ((stopping, stop), (cutting, cut)) = (watch::channel(false), watch::channel(false));
         let (over, ended) = watch::channel(false);
         let audit = audit(&settings, &metrics).map_err(|error| internal(&error))?;
