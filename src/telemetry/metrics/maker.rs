@@ -76,3 +76,7 @@ impl<'r> Maker<'r> {
         self.add(IntGauge::new(name, help)?)
     }
 }
+
+/// From a cached short answer to a long generation.
+pub(super) const LONG: [f64; 14] =
+    [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0];

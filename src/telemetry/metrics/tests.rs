@@ -6,6 +6,7 @@ use regex::Regex;
 
 use super::*;
 use crate::gate::{Mode, PollFault};
+use crate::openai::Usage;
 
 /// What users were promised: name and labels.
 const CONTRACT: [(&str, &[&str]); 23] = [
