@@ -105,6 +105,7 @@ impl Server {
         let fleet = Fleet::with_ledger(config.policy, config.policy_hash, Arc::clone(&ledger))
             .map_err(|error| internal(&error))?;
         let metrics = Metrics::new().map_err(|error| internal(&error))?;
+        metrics.set_buffered_limit(settings.limits.buffered);
         let ((stopping, stop), (cutting, cut)) = (watch::channel(false), watch::channel(false));
         let (over, ended) = watch::channel(false);
         let audit = audit(&settings, &metrics).map_err(|error| internal(&error))?;

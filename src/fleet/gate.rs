@@ -47,6 +47,8 @@ pub struct GatePass {
     gate: Arc<LiveGate>,
     /// `None`: forced.
     number: Option<u64>,
+    /// The gate's state when it was passed.
+    state: GateState,
 }
 
 /// A gate for people: what `/status` shows.
@@ -111,11 +113,12 @@ impl LiveGate {
     /// the gate has closed and the time to drain is over.
     pub fn enter(self: &Arc<Self>, forced: bool, cutter: Cutter) -> Option<GatePass> {
         let mut inner = self.inner.lock();
-        if inner.view().bars(forced).is_some() {
+        let view = inner.view();
+        if view.bars(forced).is_some() {
             return None;
         }
         let number = inner.pass(forced, cutter);
-        Some(GatePass { gate: Arc::clone(self), number })
+        Some(GatePass { gate: Arc::clone(self), number, state: view.state })
     }
 
     /// Cuts what still runs unforced when the time to drain is over; says when that will be, where it
@@ -232,6 +235,13 @@ impl Inner {
         self.passes += 1;
         self.unforced.insert(self.passes, cutter);
         Some(self.passes)
+    }
+}
+
+impl GatePass {
+    /// The state of a gate that was not open when it was passed, and the gate's name.
+    pub fn overridden(&self) -> Option<(&str, GateState)> {
+        (self.state != GateState::Open).then_some((self.gate.name.as_str(), self.state))
     }
 }
 

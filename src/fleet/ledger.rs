@@ -104,6 +104,15 @@ impl Drop for Reservation {
 }
 
 impl Use {
+    /// How much of the budget is spent or set aside, 1 for all of it; the fuller of the two where money and
+    /// requests are limited.
+    #[expect(clippy::cast_precision_loss, reason = "a share for people to look at")]
+    pub fn ratio(&self, budget: &Budget) -> f64 {
+        let share = |used: u64, limit: u64| if limit == 0 { 1.0 } else { used as f64 / limit as f64 };
+        let money = budget.money.map_or(0.0, |limit| share(self.spent.plus(self.reserved).0, limit.0));
+        budget.requests.map_or(money, |limit| share(self.requests, limit).max(money))
+    }
+
     /// Seconds until the next period.
     pub fn reset_in(&self) -> u64 {
         self.resets_at.saturating_sub(now())

@@ -12,4 +12,4 @@ mod observation;
 
 pub use latch::Latch;
 pub use machine::{Event, Machine, PollToken, Transition};
-pub use observation::{Mode, Observation, PollFault, Source};
+pub use observation::{Mode, Observation, POLL_RESULTS, PollFault, Source};

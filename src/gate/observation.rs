@@ -72,6 +72,10 @@ impl PollFault {
     }
 }
 
+/// Every outcome of a poll in a word: a mode, or why there was none.
+pub const POLL_RESULTS: [&str; 7] =
+    ["NORMAL", "GAMING", "connect_failed", "timeout", "bad_status", "bad_body", "bad_mode"];
+
 /// Where the mode that holds came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Source {

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use super::Gateway;
 use super::exchange::Exchange;
 use super::fare::{Cost, Fare, Outcome};
+use super::refuse;
 use super::relay::Relay;
 use super::upstream::Attempt;
 use crate::openai::Usage;
@@ -20,6 +21,8 @@ use crate::telemetry::{Finished, record};
 struct End {
     status: u16,
     aborted: bool,
+    /// Why the answer broke off in its middle, where it did.
+    broken: Option<&'static str>,
     /// The backend whose answer it was.
     backend: Option<BackendId>,
     /// When all of the request was there.
@@ -85,6 +88,7 @@ impl Exchange {
         End {
             status: if aborted { CLIENT_GONE } else { written.unwrap_or(BROKEN) },
             aborted,
+            broken: (error.is_some() && !aborted).then(|| self.broke_off()).flatten(),
             backend: backend.filter(|_| self.refused.is_none()),
             received: self.arrival.take().map_or(self.began, |arrival| arrival.received),
             at: Instant::now(),
@@ -110,6 +114,7 @@ impl Exchange {
             reason: self.reason(),
             status: end.status,
             aborted: end.aborted,
+            broken: end.broken,
             attempts: self.attempts,
             total: end.at - self.began,
             first_byte: self.relay.first_byte.map(|at| at - self.began),
@@ -124,6 +129,12 @@ impl Exchange {
 
     fn is_outside(&self, id: BackendId) -> bool {
         self.live.policy.backends.get(id.0).is_some_and(|backend| backend.kind == Kind::External)
+    }
+
+    /// Why the client has a part of the answer and will not get the rest.
+    fn broke_off(&self) -> Option<&'static str> {
+        let begun = self.relay.released && !self.relay.complete && self.refused.is_none();
+        begun.then(|| refuse::broke_off(self.cut).0)
     }
 
     /// The decision's reason, or the refusal's code where no decision was made.

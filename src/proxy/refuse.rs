@@ -330,14 +330,7 @@ impl Exchange {
         if !self.relay.is_events() || self.relay.announced || self.relay.complete {
             return;
         }
-        let (code, words) = match self.cut {
-            Some(Cut::Stop) => ("overloaded", "sluice stops and the answer was cut"),
-            Some(Cut::Gate) => ("gate_closed", "the gaming PC's gate has closed and the answer was cut"),
-            Some(Cut::FirstByte | Cut::Idle) => {
-                ("upstream_timeout", "the model server fell silent in mid answer")
-            }
-            None => ("upstream_error", "the model server broke off in mid answer"),
-        };
+        let (code, words) = broke_off(self.cut);
         let event = openai::error::last_event(Shape::of(self.endpoint), code, words);
         // A client that is gone cannot be told.
         let _ = session.write_response_body(Some(event.into()), true).await;
@@ -348,6 +341,18 @@ async fn write(session: &mut Session, mut head: ResponseHeader, body: Bytes) -> 
     head.insert_header("content-length", body.len())?;
     session.write_response_header(Box::new(head), false).await?;
     session.write_response_body(Some(body), true).await
+}
+
+/// Code and words for an answer that broke in its middle.
+pub const fn broke_off(cut: Option<Cut>) -> (&'static str, &'static str) {
+    match cut {
+        Some(Cut::Stop) => ("overloaded", "sluice stops and the answer was cut"),
+        Some(Cut::Gate) => ("gate_closed", "the gaming PC's gate has closed and the answer was cut"),
+        Some(Cut::FirstByte | Cut::Idle) => {
+            ("upstream_timeout", "the model server fell silent in mid answer")
+        }
+        None => ("upstream_error", "the model server broke off in mid answer"),
+    }
 }
 
 /// What an error means that nobody has dealt with.

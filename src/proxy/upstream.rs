@@ -91,6 +91,9 @@ impl Gateway {
         if let Some(attempt) = &mut exchange.attempt {
             attempt.connected = Some(Instant::now());
             attempt.fare.iter_mut().for_each(Fare::send);
+            if let Some((gate, state)) = attempt.pass.as_ref().and_then(GatePass::overridden) {
+                self.metrics.gate_overridden(gate, state);
+            }
         }
         if let (Some(backend), Some(arrival)) = (exchange.asked_backend(), &exchange.arrival) {
             arrival.control.expect_within(backend.timeouts.first_byte, Cut::FirstByte);

@@ -64,6 +64,8 @@ fn a_stream_is_cut_with_a_last_event_when_its_time_to_drain_is_over() {
     assert!(client.is_closed(), "and the connection ends");
     let events = rest(&mut forced, &mut forced_response);
     assert_eq!(events.last().map(String::as_str), Some("data: [DONE]"), "the forced one is left alone");
+    gateway.wait_count("sluice_broken_answers_total", &["backend=\"big\"", "reason=\"gate_closed\""], 1);
+    assert_eq!(gateway.count("sluice_broken_answers_total", &[]), 1);
     gateway.wait_gate("closed");
     let left = |all: &[super::support::request::Request]| all[0].client_left.is_some();
     gateway.house.big.wait("the cut at the peer", left);
@@ -125,6 +127,7 @@ fn a_plain_answer_that_is_cut_looks_broken() {
     close(&gateway);
     while client.piece(&mut response).is_some() {}
     assert!(!response.complete && !response.text().contains("gate_closed"), "{}", response.text());
+    gateway.wait_count("sluice_broken_answers_total", &["reason=\"gate_closed\""], 1);
 }
 
 #[test]

@@ -37,9 +37,12 @@ fn normal_opens_and_gaming_closes() {
     assert_eq!(outcome(&gateway.chat("big", "hi")), ["big", "force-big", "matched", closed]);
     let header = post(gateway.proxy, CHAT, &[("X-Force-Big", "yes")], &chat("auto", "hi"));
     assert_eq!(outcome(&header), ["big", "force-big", "matched", closed]);
+    assert_eq!(gateway.count("sluice_gate_overrides_total", &["state=\"closed\""]), 3);
     gateway.house.mode.set("NORMAL");
     gateway.wait_gate("open");
     assert_eq!(outcome(&gateway.chat("auto", heavy)), ["big", "heavy-by-pattern", "matched", open]);
+    assert_eq!(outcome(&gateway.chat("big", "hi")), ["big", "force-big", "matched", open]);
+    assert_eq!(gateway.count("sluice_gate_overrides_total", &[]), 3, "an open gate is not overridden");
 }
 
 #[test]

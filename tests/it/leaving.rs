@@ -176,6 +176,7 @@ fn while_streaming() {
             lost(&gateway, left, &format!("{way:?} {pace:?}"));
             free(&gateway, left, &format!("{way:?} {pace:?}"));
             assert_eq!(gateway.chat("small", "hi").status, 200, "{way:?} {pace:?}");
+            assert_eq!(gateway.count("sluice_broken_answers_total", &[]), 0, "it was the client that left");
             drop(kept);
         }
     }

@@ -181,6 +181,8 @@ fn a_stream_that_breaks_ends_with_an_error_and_is_not_started_elsewhere() {
         );
         assert_eq!(client.event(&mut response), None, "{what}: nothing behind it, no [DONE]");
         assert_eq!(gateway.house.small.requests().len(), 0, "{what}: never started elsewhere");
+        gateway.wait_count("sluice_broken_answers_total", &["reason=\"upstream_error\""], 1);
+        assert_eq!(gateway.count("sluice_client_aborts_total", &[]), 0, "{what}: the client did not leave");
     }
 }
 

@@ -40,6 +40,7 @@ fn a_stream_that_falls_silent_ends_with_an_error() {
     assert_eq!(client.event(&mut response), None, "no [DONE]");
     assert!(took >= Duration::from_millis(200) && took < Duration::from_secs(2), "{took:?}");
     let_go(&gateway);
+    gateway.wait_count("sluice_broken_answers_total", &["reason=\"upstream_timeout\""], 1);
     assert_eq!(gateway.house.small.requests().len(), 0, "it is not begun elsewhere");
 }
 

@@ -125,8 +125,7 @@ impl Admin {
     }
 
     fn metrics(&self) -> Answer {
-        scrape::read(&self.fleet.live(), (self.buffered)(), &self.metrics);
-        let body = self.metrics.text().into();
+        let body = scrape::text(&self.fleet.live(), (self.buffered)(), &self.metrics).into();
         Answer { status: 200, media_type: "text/plain; version=0.0.4; charset=utf-8", body }
     }
 }

@@ -103,6 +103,7 @@ fn an_exchange_is_its_decision_and_what_came_of_it() {
         reason: "matched",
         status: 200,
         aborted: false,
+        broken: None,
         attempts: 1,
         total: Duration::from_micros(1_234_567),
         first_byte: Some(Duration::from_millis(5)),

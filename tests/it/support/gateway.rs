@@ -365,6 +365,15 @@ impl Gateway {
         self.metric(name, labels) as usize
     }
 
+    /// Waits until it has counted so many.
+    ///
+    /// # Panics
+    /// When it does not.
+    pub fn wait_count(&self, name: &str, labels: &[&str], count: usize) {
+        let counted = eventually(PATIENCE, || self.count(name, labels) == count);
+        assert!(counted, "{name} {labels:?}: {}, not {count}", self.count(name, labels));
+    }
+
     /// Waits for its end: how it ended, and the house that is left.
     pub fn ended(self) -> (House, ExitStatus, Vec<String>) {
         let (status, lines) = self.process.wait();
