@@ -19,6 +19,7 @@ from typing import Any
 import anthropic_cases
 import anthropic_faults
 import anthropic_tools
+import key_cases
 import node_cases
 import openai_cases
 import openai_faults
@@ -71,7 +72,8 @@ def run(binary: pathlib.Path, words: str) -> list[bool]:
     with contextlib.ExitStack() as stack:
         demo = stack.enter_context(Demo(binary, LIMIT_SECONDS))
         stage = stack.enter_context(Stage(binary))
-        for world, modules in ((demo, ON_THE_DEMO), (stage, ON_THE_STAGE)):
+        locked = stack.enter_context(Stage(binary, key_cases.CLIENTS))
+        for world, modules in ((demo, ON_THE_DEMO), (locked, (key_cases,)), (stage, ON_THE_STAGE)):
             ran = [passes(*it, world) for module in modules for it in cases(module, words)]
             if not all(ran):
                 print(f"--- the last lines of sluice\n{world.output()}")

@@ -30,8 +30,9 @@ RETRY_AFTER_SECONDS = 1.0
 class Stage:
     """The models `small`, `big` (behind a gate), and one for each way in which a model cannot answer."""
 
-    def __init__(self, binary: pathlib.Path) -> None:
-        self._binary = binary
+    def __init__(self, binary: pathlib.Path, clients: Json | None = None) -> None:
+        """`clients`: as in the policy; without them no key is asked for."""
+        self._binary, self._clients = binary, clients or {}
         self._book = Book()
 
     def __enter__(self) -> Self:
@@ -44,7 +45,8 @@ class Stage:
             dead = stack.enter_context(socket.socket())
             dead.bind(("127.0.0.1", 0))
             address = f"127.0.0.1:{dead.getsockname()[1]}"
-            config = write(folder, policy(peers[0].address, peers[1].address, address))
+            house = policy(peers[0].address, peers[1].address, address)
+            config = write(folder, {**house, "clients": self._clients})
             lines = r"(proxy|admin) listening on (http://127\.0\.0\.1:\d+)"
             self._sluice = stack.enter_context(Sluice(self._binary, ["serve", "--config", str(config)], lines))
             self.peer = f"http://{peers[0].address}"
