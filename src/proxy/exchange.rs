@@ -140,9 +140,14 @@ impl Exchange {
         states
     }
 
-    /// Puts `x-request-id` and the `x-sluice-*` headers on an answer, as far as there is something to say.
+    /// Puts `x-request-id` and the `x-sluice-*` headers on an answer, as far as there is something to say;
+    /// for Anthropic's clients `request-id` too, where the backend gave none.
     pub fn mark(&self, head: &mut ResponseHeader) -> pingora_error::Result<()> {
         head.insert_header(REQUEST_ID, &self.request_id)?;
+        let anthropic = self.endpoint.is_some_and(Endpoint::is_anthropic);
+        if anthropic && !head.headers.contains_key(ANTHROPIC_REQUEST_ID) {
+            head.insert_header(ANTHROPIC_REQUEST_ID, &self.request_id)?;
+        }
         if self.endpoint.is_none() && self.refused.is_none() {
             return Ok(()); // a model list or a health question: nothing was routed
         }
@@ -167,6 +172,8 @@ impl Exchange {
 
 // As text: Pingora copies a `HeaderName`, and takes a static text as it is.
 const REQUEST_ID: &str = "x-request-id";
+/// Where Anthropic's clients look for the id.
+const ANTHROPIC_REQUEST_ID: &str = "request-id";
 const BACKEND: &str = "x-sluice-backend";
 const RULE: &str = "x-sluice-rule";
 const REASON: &str = "x-sluice-reason";

@@ -1,23 +1,36 @@
 """What Anthropic's Python client must find when it talks to sluice instead of Anthropic."""
 
+import functools
+from collections.abc import Callable
+from typing import Any
+
 import anthropic
 from demo import Demo
 from openai_cases import FAR_TOO_LONG, user
+from stage import Stage
 
 
-def client(demo: Demo) -> anthropic.Anthropic:
-    """A client without retries: the first answer counts."""
-    return anthropic.Anthropic(base_url=demo.proxy, api_key="none", max_retries=0, timeout=15)
+def client(world: Demo | Stage, **options: Any) -> Any:
+    """A client without retries, unless they are asked for. Any: its unions of all answers are not what is tried."""
+    return first_client(world.proxy).with_options(**options)
 
 
-def refused(kind: type[anthropic.APIStatusError], call) -> dict[str, str]:
+@functools.cache
+def first_client(proxy: str) -> anthropic.Anthropic:
+    """The one whose connections all the others use: to make one takes a tenth of a second."""
+    return anthropic.Anthropic(base_url=proxy, api_key="sk-secret", max_retries=0, timeout=15)
+
+
+def refused(kind: type[anthropic.APIStatusError], call: Callable[[], object]) -> dict[str, str]:
     """The error member of the answer that the call must raise, in Anthropic's shape."""
     try:
         call()
     except anthropic.APIStatusError as error:
         assert type(error) is kind, f"{type(error).__name__}, not {kind.__name__}: {error}"
-        assert error.body["type"] == "error", error.body
-        return error.body["error"]
+        body: Any = error.body
+        assert error.request_id and error.request_id == error.response.headers["x-request-id"], error.request_id
+        assert body["type"] == "error", body
+        return dict(body["error"])
     raise AssertionError(f"answered; {kind.__name__} was expected")
 
 
@@ -25,6 +38,7 @@ def case_a_message_is_answered(demo: Demo) -> None:
     answer = client(demo).messages.create(model="small", max_tokens=64, messages=user("hello there"))
     assert "qwen3-coder-7b" in answer.content[0].text and answer.stop_reason == "end_turn", answer
     assert answer.usage.input_tokens > 0 and answer.usage.output_tokens > 0, answer.usage
+    assert answer._request_id, "Anthropic's client looks for it in a header of its own"
 
 
 def case_a_message_streams(demo: Demo) -> None:

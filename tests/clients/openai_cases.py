@@ -1,11 +1,15 @@
 """What OpenAI's Python client must find when it talks to sluice instead of OpenAI."""
 
 import asyncio
+import functools
 import math
 import time
+from collections.abc import Callable
+from typing import Any
 
 import openai
 from demo import Demo
+from stage import Stage
 
 # Over 1.25 times the largest window of the demo's backends, by any estimate.
 FAR_TOO_LONG = "a word or two " * 25_000
@@ -13,21 +17,28 @@ FAR_TOO_LONG = "a word or two " * 25_000
 STREAMED_SECONDS = 0.2
 
 
-def client(demo: Demo) -> openai.OpenAI:
-    """A client without retries: the first answer counts."""
-    return openai.OpenAI(base_url=f"{demo.proxy}/v1", api_key="none", max_retries=0, timeout=15)
+def client(world: Demo | Stage, **options: Any) -> Any:
+    """A client without retries, unless they are asked for. Any: its unions of all answers are not what is tried."""
+    return first_client(world.proxy).with_options(**options)
 
 
-def user(text: str) -> list[dict[str, str]]:
+@functools.cache
+def first_client(proxy: str) -> openai.OpenAI:
+    """The one whose connections all the others use: to make one takes a tenth of a second."""
+    return openai.OpenAI(base_url=f"{proxy}/v1", api_key="sk-secret", max_retries=0, timeout=15)
+
+
+def user(text: str) -> list[Any]:
+    """A conversation of one user message."""
     return [{"role": "user", "content": text}]
 
 
-def raw_chat(demo: Demo, text: str, model: str = "auto", **options: object):
+def raw_chat(demo: Demo, text: str, model: str = "auto", **options: object) -> Any:
     """The raw answer to a chat of one message: its headers say what sluice decided."""
     return client(demo).chat.completions.with_raw_response.create(model=model, messages=user(text), **options)
 
 
-def refused(kind: type[openai.APIStatusError], call) -> openai.APIStatusError:
+def refused(kind: type[openai.APIStatusError], call: Callable[[], object]) -> openai.APIStatusError:
     """The error of this very kind that the call must raise."""
     try:
         call()
@@ -251,7 +262,7 @@ def case_twenty_at_once_get_their_own_answers(demo: Demo) -> None:
             calls = (
                 api.chat.completions.create(model="small", messages=user(f"number {number}")) for number in range(20)
             )
-            return [answer.choices[0].message.content for answer in await asyncio.gather(*calls)]
+            return [str(answer.choices[0].message.content) for answer in await asyncio.gather(*calls)]
 
     for number, said in enumerate(asyncio.run(all_of_them())):
         assert f"number {number}" in said, (number, said)

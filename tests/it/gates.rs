@@ -130,6 +130,18 @@ fn a_push_takes_effect_before_its_answer() {
 }
 
 #[test]
+fn a_push_waits_for_nobody_where_nobody_is_asked() {
+    let gateway = Gateway::with(|setup| setup.policy["gates"]["gaming_pc"] = json!({}));
+    let began = Instant::now();
+    for _ in 0..10 {
+        assert_eq!(gateway.push(&json!({"mode": "GAMING"})).json()["state"], "closed");
+        assert_eq!(gateway.push(&json!({"mode": "NORMAL"})).json()["state"], "open");
+    }
+    let took = began.elapsed();
+    assert!(took < Duration::from_secs(2), "a tenth of a second for each, and more: {took:?}");
+}
+
+#[test]
 fn a_pushed_gaming_holds_against_polls_of_normal() {
     let gateway = Gateway::start();
     assert_eq!(gateway.push(&json!({"mode": "GAMING"})).status, 200);

@@ -215,6 +215,17 @@ fn an_id_is_kept_or_made() {
 }
 
 #[test]
+fn anthropics_clients_find_the_id_where_they_look_for_it() {
+    let gateway = Gateway::start();
+    for (path, body) in [("/v1/messages", sound()), ("/v1/messages", "{".to_owned()), (CHAT, sound())] {
+        let mut client = gateway.client();
+        let response = client.post(path, &[("X-Request-Id", "mine")], body.as_bytes()).response();
+        let wanted = (path != CHAT).then_some("mine");
+        assert_eq!(response.header("request-id"), wanted, "{path}: {}", response.status);
+    }
+}
+
+#[test]
 fn what_was_routed_tells_everything_in_its_head() {
     let gateway = Gateway::start();
     let response = gateway.chat("auto", "hi");

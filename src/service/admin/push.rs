@@ -24,7 +24,9 @@ impl Admin {
         settled(&gate, &self.metrics, gate.push(observation));
         // The push holds already. What the PC itself says is asked at once, and heard if it is quick: a
         // GAMING that both have said ends with the PC's next NORMAL.
-        let _ = timeout(CONFIRM, heard.changed()).await;
+        if self.is_polled(&gate) {
+            let _ = timeout(CONFIRM, heard.changed()).await;
+        }
         if let Some(limit) = wait {
             // Time up is an answer too: `drained` says it.
             let _ = timeout(limit, gate.drained()).await;
@@ -43,6 +45,12 @@ impl Admin {
         let live = self.fleet.live();
         let found = live.gates.iter().find(|gate| gate.name == name).cloned();
         found.ok_or_else(|| Refused::new(404, "unknown_gate", "the policy has no gate of this name"))
+    }
+
+    /// Whether anybody answers when the gate's mode is asked for.
+    fn is_polled(&self, gate: &LiveGate) -> bool {
+        let gates = &self.fleet.live().policy.gates;
+        gates.iter().any(|it| it.name == gate.name && it.mode_url.is_some())
     }
 }
 
