@@ -52,6 +52,8 @@ pub struct Setup {
     pub settings: Value,
     /// `policy.yaml`
     pub policy: Value,
+    /// What is in the proxy's environment, besides what is in the test's.
+    pub environment: Vec<(&'static str, String)>,
 }
 
 impl House {
@@ -105,7 +107,7 @@ impl Setup {
             "version": 1, "gates": {"gaming_pc": gate}, "backends": backends, "models": models,
             "prompt": {"tags": {"force_big": r"(?i)#force_big\b"}}, "rules": rules(),
         });
-        Self { settings, policy }
+        Self { settings, policy, environment: Vec::new() }
     }
 
     /// A key of `limits`.
@@ -186,7 +188,8 @@ impl Gateway {
             std::fs::write(folder.path().join(name), yaml(value)).expect("a file");
         }
         let config = folder.path().join("sluice.yaml");
-        let process = Process::start(&["serve".as_ref(), "--config".as_ref(), config.as_os_str()]);
+        let args = ["serve".as_ref(), "--config".as_ref(), config.as_os_str()];
+        let process = Process::start_with(&args, &setup.environment);
         process.wait_line("ready");
         let (proxy, admin) =
             (address(&process, "proxy listening on"), address(&process, "admin listening on"));
@@ -365,5 +368,6 @@ pub fn chat(model: &str, said: &str) -> Value {
 pub fn address(process: &Process, line: &str) -> SocketAddr {
     let line = process.wait_line(line);
     let address = line.rsplit_once("http://").expect("a URL").1;
-    address.trim().parse().unwrap_or_else(|error| panic!("{line}: {error}"))
+    // In a line of JSON it ends with the message.
+    address.trim().trim_end_matches("\"}").parse().unwrap_or_else(|error| panic!("{line}: {error}"))
 }
