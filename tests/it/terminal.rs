@@ -1,6 +1,6 @@
 //! What a person at a terminal gets: colours there and nowhere else, `--watch`, completions, manual pages.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Output, Stdio};
 
 use serde_json::{Value, json};
@@ -82,18 +82,18 @@ fn a_watch_for_machines_is_a_line_a_look() {
 fn a_watch_on_a_terminal_has_a_screen_of_its_own() {
     let gateway = Gateway::start();
     let args = asking(&gateway, &["status", "--watch=100ms"]);
-    let mut child = on_terminal(&args, &[]).spawn().expect("script runs");
+    let mut child = on_terminal(&args, &[]).stdin(Stdio::piped()).spawn().expect("script runs");
+    let mut keys = child.stdin.take().expect("a pipe");
     let mut seen = String::new();
     let mut terminal = BufReader::new(child.stdout.take().expect("a pipe"));
     while seen.matches("\u{1b}[H").count() < 3 {
         assert_ne!(terminal.read_line(&mut seen).expect("text"), 0, "{seen:?}");
     }
-    // `script` hands it on to the command.
-    let told = Command::new("kill").arg("-TERM").arg(child.id().to_string()).status().expect("kill");
-    assert!(told.success());
+    keys.write_all(b"\x03").expect("a key"); // Ctrl-C, which the terminal turns into a signal
     while terminal.read_line(&mut seen).expect("text") > 0 {}
     child.wait().expect("it ends");
     assert!(seen.starts_with("\u{1b}[?1049h") && seen.contains("\u{1b}[32mopen"), "{seen:?}");
+    assert!(seen.trim_end().ends_with("\u{1b}[?25h\u{1b}[?1049l"), "it leaves no trace: {seen:?}");
 }
 
 #[test]
