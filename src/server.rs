@@ -25,6 +25,7 @@ use crate::proxy::{Gateway, Origins, Reception, explain};
 use crate::service::admin::{Admin, Guard};
 use crate::service::ledger_file;
 use crate::service::reload::Reloader;
+use crate::service::supervisor::{self, Supervisor};
 use crate::service::watch::Watch;
 use crate::telemetry::audit::{Audit, Place};
 use crate::telemetry::{Journal, Metrics};
@@ -37,6 +38,7 @@ pub struct Server {
     door: Arc<Door<HttpProxy<Gateway>>>,
     admin: Arc<Admin>,
     reloader: Arc<Reloader>,
+    supervisor: Arc<Supervisor>,
     journal: Arc<Journal>,
     ledger: Arc<Ledger>,
     /// Where the ledger is kept.
@@ -112,7 +114,9 @@ impl Server {
         let (journal, ready) = (Journal::new(audit), Arc::new(AtomicBool::new(false)));
         let admission = Admission::new(settings.limits.requests, settings.limits.buffered);
         let watch = Watch::new(metrics.clone(), ended);
-        let reloader = Reloader::new(fleet.clone(), settings.policy_path.clone(), metrics.clone(), watch);
+        let supervisor = Supervisor::new();
+        let path = settings.policy_path.clone();
+        let reloader = Reloader::new(fleet.clone(), path, metrics.clone(), watch, supervisor.clone());
         let gateway = Gateway {
             fleet: fleet.clone(),
             metrics: metrics.clone(),
@@ -137,6 +141,7 @@ impl Server {
             door: Arc::new(door(&settings, gateway, admission, stop, cut)),
             admin: Arc::new(admin),
             reloader,
+            supervisor,
             journal,
             ledger,
             budgets,
@@ -186,6 +191,7 @@ impl Server {
         self.admins.into_iter().for_each(|listener| {
             house.spawn(accept_admin(listener, Arc::clone(&self.admin), self.over.subscribe()));
         });
+        house.spawn(supervisor::beat());
         self.reloader.begin().await;
         let (reloader, ended) = (Arc::clone(&self.reloader), self.over.subscribe());
         house.spawn(async move { reloader.follow(ended).await });
@@ -195,8 +201,10 @@ impl Server {
         });
         self.ready.store(true, Ordering::Release);
         tracing::info!("ready");
+        self.supervisor.ready();
         let mut stop = stops.recv().await.unwrap_or(Stop::Gracefully);
         tracing::info!(in_flight = exchanges.exchanges(), "stopping");
+        self.supervisor.stopping(self.grace);
         self.ready.store(false, Ordering::Release);
         self.stopping.send_replace(true);
         if stop == Stop::Gracefully {

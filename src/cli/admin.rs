@@ -8,7 +8,9 @@ use clap::Args;
 use pingora_error::{Error, ErrorType};
 use serde_json::Value;
 
+use super::serve::runtime;
 use crate::service::fetch::{Fetcher, Question};
+use crate::telemetry::Fault;
 
 /// Where the admin listener is, and what it asks for.
 #[derive(Debug, Args)]
@@ -27,7 +29,15 @@ impl Admin {
     /// # Errors
     /// As a sentence: nobody there, a token that is missing, no JSON.
     pub fn read(&self, path: &str) -> anyhow::Result<Value> {
-        self.ask("GET", path, None, PATIENCE)
+        runtime(1)?.block_on(self.fetch(path))
+    }
+
+    /// The same, where a runtime runs already.
+    ///
+    /// # Errors
+    /// As those of [`Self::read`].
+    pub async fn fetch(&self, path: &str) -> anyhow::Result<Value> {
+        self.ask("GET", path, None, PATIENCE).await
     }
 
     /// `PUT {path}` with a body; its answer may take `wait` longer than usual.
@@ -35,14 +45,19 @@ impl Admin {
     /// # Errors
     /// As those of [`Self::read`].
     pub fn write(&self, path: &str, body: &Value, wait: Duration) -> anyhow::Result<Value> {
-        self.ask("PUT", path, Some(&body.to_string()), PATIENCE.saturating_add(wait))
+        runtime(1)?.block_on(self.ask("PUT", path, Some(&body.to_string()), PATIENCE.saturating_add(wait)))
     }
 
-    fn ask(&self, method: &str, path: &str, json: Option<&str>, limit: Duration) -> anyhow::Result<Value> {
+    async fn ask(
+        &self,
+        method: &str,
+        path: &str,
+        json: Option<&str>,
+        limit: Duration,
+    ) -> anyhow::Result<Value> {
         let (authority, token) = (authority(&self.url)?, self.token()?);
         let question = Question { method, path, token: token.as_deref(), json };
-        let runtime = super::serve::runtime(1)?;
-        let answer = runtime.block_on(async { Fetcher::new().ask(&authority, &question, limit).await });
+        let answer = Fetcher::new().ask(&authority, &question, limit).await;
         let (status, body) =
             answer.map_err(|error| anyhow::anyhow!("no sluice answers at {}: {}", self.url, why(&error)))?;
         let body: Value = serde_json::from_slice(&body)
@@ -78,7 +93,7 @@ fn why(error: &Error) -> String {
         ErrorType::ConnectRefused => "the connection was refused (is it running?)".to_owned(),
         ErrorType::ConnectTimedout | ErrorType::ReadTimedout => "it took too long".to_owned(),
         ErrorType::ConnectNoRoute => "there is no way to it".to_owned(),
-        _ => error.to_string(),
+        _ => Fault(error).to_string(),
     }
 }
 

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use clap::Args;
 
+use super::config_file::ConfigFile;
 use super::{EXIT_CONFIG, EXIT_REFUSED, explain_text, out};
 use crate::config;
 use crate::fleet::Fleet;
@@ -15,9 +16,8 @@ use crate::proxy::explain::{self, Question};
 /// What to decide about, and what to assume.
 #[derive(Debug, Args)]
 pub struct Explain {
-    /// The settings file
-    #[arg(long, value_name = "FILE", default_value = "conf/sluice.yaml")]
-    config: PathBuf,
+    #[command(flatten)]
+    config: ConfigFile,
     /// Assume a gate's state: NAME=open|closed|unknown (may be given again; gates are open unless told)
     #[arg(long, value_name = "NAME=STATE")]
     gate: Vec<String>,
@@ -45,7 +45,7 @@ pub struct Explain {
 /// # Errors
 /// A file that cannot be read, a gate or backend that the policy does not have.
 pub fn run(asked: &Explain) -> anyhow::Result<u8> {
-    let config = match config::load(&asked.config) {
+    let config = match config::load(asked.config.path()) {
         Ok(config) => config,
         Err(problems) => {
             super::complain(&problems);

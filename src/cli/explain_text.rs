@@ -4,13 +4,16 @@
 
 use serde_json::Value;
 
+use super::table;
 use crate::policy::grouped;
 
 /// The decision as lines of text, ended by a newline. Members that are absent are left out; control
 /// characters, which a client may have put into a name, are shown as `?`.
 pub fn render(decision: &Value) -> String {
     let mut out = String::new();
-    line(&mut out, format_args!("{}", sentence(decision)));
+    let first = sentence(decision);
+    let routed = text(&decision["outcome"]) == "route";
+    out.push_str(&table::sentence(&first, routed));
     facts(&mut out, &decision["facts"]);
     rules(&mut out, decision);
     candidates(&mut out, &decision["candidates"]);
@@ -118,8 +121,7 @@ fn verdict_in_words(verdict: &str) -> &str {
 }
 
 fn heading(out: &mut String, heading: &str) {
-    line(out, format_args!(""));
-    line(out, format_args!("{heading}"));
+    out.push_str(&format!("\n{}\n", table::heading(heading)));
 }
 
 /// A name and what it is; nothing is said of what is empty.

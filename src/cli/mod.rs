@@ -2,22 +2,26 @@
 
 mod admin;
 mod check;
+mod config_file;
 mod demo;
 mod explain;
 mod explain_text;
 mod key;
+mod log_level;
+mod manual;
 mod mode;
 mod replay;
 mod schema;
 mod serve;
 mod status;
 mod table;
+mod watch;
 
 use std::io::{self, Write};
-use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
+use config_file::ConfigFile;
 
 /// The one OpenAI-compatible door of a home with two GPUs.
 #[derive(Debug, Parser)]
@@ -30,17 +34,9 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the proxy and the admin listener
-    Serve {
-        /// The settings file
-        #[arg(long, value_name = "FILE", default_value = "conf/sluice.yaml")]
-        config: PathBuf,
-    },
+    Serve(ConfigFile),
     /// Check both configuration files and print every problem
-    Check {
-        /// The settings file
-        #[arg(long, value_name = "FILE", default_value = "conf/sluice.yaml")]
-        config: PathBuf,
-    },
+    Check(check::Check),
     /// Decide for a request body and say why
     Explain(explain::Explain),
     /// Decide again about recorded requests, and print what would change
@@ -51,6 +47,8 @@ enum Command {
     Mode(mode::Mode),
     /// Make keys for clients
     Key(key::Key),
+    /// Read how much a running sluice logs, or change it
+    LogLevel(log_level::LogLevel),
     /// Print the JSON Schema of a configuration file
     Schema {
         /// Which file
@@ -58,6 +56,10 @@ enum Command {
     },
     /// Run everything on this machine with simulated model servers
     Demo(demo::Demo),
+    /// Print a shell's completions
+    Completions(manual::Completions),
+    /// Print a manual page (to read it: sluice man | man -l -)
+    Man(manual::Man),
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -92,24 +94,27 @@ pub fn main() -> ExitCode {
 
 fn run(command: Command) -> anyhow::Result<u8> {
     match command {
-        Command::Serve { config } => serve::run(&config),
-        Command::Check { config } => Ok(check::run(&config, &mut io::stdout().lock())),
+        Command::Serve(config) => serve::run(config.path()),
+        Command::Check(asked) => Ok(check::run(&asked, &mut io::stdout().lock())),
         Command::Explain(asked) => explain::run(&asked),
         Command::Replay(asked) => replay::run(&asked),
         Command::Status(asked) => status::run(&asked),
         Command::Mode(asked) => mode::run(&asked),
         Command::Key(key) => key::run(&key),
+        Command::LogLevel(asked) => log_level::run(&asked),
         Command::Schema { file } => out(file.schema().text()).map(|()| 0),
         Command::Demo(demo) => demo::run(&demo),
+        Command::Completions(asked) => manual::completions(&asked, Cli::command()),
+        Command::Man(asked) => manual::man(&asked, Cli::command()),
     }
 }
 
-/// Prints to standard output, at once.
+/// Prints to standard output, at once. Colours stay on a terminal only, and not where `NO_COLOR` is set.
 ///
 /// # Errors
 /// When nobody reads it.
 fn out(text: &str) -> anyhow::Result<()> {
-    let mut out = io::stdout().lock();
+    let mut out = anstream::AutoStream::auto(io::stdout().lock());
     out.write_all(text.as_bytes())?;
     Ok(out.flush()?)
 }

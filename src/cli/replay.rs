@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde_json::Value;
 
+use super::config_file::ConfigFile;
 use super::{EXIT_CONFIG, EXIT_DIFFERENT};
 use crate::config;
 use crate::policy::{Decision, Facts, Outcome, Policy};
@@ -20,9 +21,8 @@ use report::{Answer, Change, Report, WouldBe};
 /// Under which policy, about what.
 #[derive(Debug, Args)]
 pub struct Replay {
-    /// The settings file; the policy that it names decides
-    #[arg(long, value_name = "FILE", default_value = "conf/sluice.yaml")]
-    config: PathBuf,
+    #[command(flatten)]
+    config: ConfigFile,
     /// Print everything as JSON
     #[arg(long)]
     json: bool,
@@ -36,7 +36,7 @@ pub struct Replay {
 /// # Errors
 /// A file that cannot be read, or in which there is no record at all.
 pub fn run(asked: &Replay) -> anyhow::Result<u8> {
-    let policy = match config::load(&asked.config) {
+    let policy = match config::load(asked.config.path()) {
         Ok(config) => config.policy,
         Err(problems) => {
             super::complain(&problems);

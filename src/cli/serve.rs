@@ -25,7 +25,7 @@ pub fn run(path: &Path) -> anyhow::Result<u8> {
             return Ok(EXIT_CONFIG);
         }
     };
-    logging::start(config.settings.log.level.as_str(), config.settings.log.format == LogFormat::Json);
+    logging::start(config.settings.log.level.into(), config.settings.log.format == LogFormat::Json);
     runtime(config.settings.threads)?.block_on(async {
         let server = Server::bind(config)?;
         for address in server.proxy_addresses() {

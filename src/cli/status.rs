@@ -3,10 +3,11 @@
 use std::time::{Duration, SystemTime};
 
 use clap::Args;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::admin::Admin;
-use super::table::{printable, table};
+use super::table::{self, Cell, printable, table};
+use super::{serve, watch};
 
 /// Whom to ask, and how to show it.
 #[derive(Debug, Args)]
@@ -16,6 +17,10 @@ pub struct Status {
     /// Print what the admin listener says, as JSON
     #[arg(long)]
     json: bool,
+    /// Show it again every second, or every TIME, until Ctrl-C; with --json a line each
+    #[arg(long, value_name = "TIME", num_args = 0..=1, require_equals = true, default_missing_value = "1s",
+          value_parser = watch::interval)]
+    watch: Option<Duration>,
 }
 
 /// Asks and prints.
@@ -23,10 +28,25 @@ pub struct Status {
 /// # Errors
 /// When nobody answers, or not to us.
 pub fn run(asked: &Status) -> anyhow::Result<u8> {
+    if let Some(every) = asked.watch {
+        return serve::runtime(1)?.block_on(watch::watch(every, async || asked.frame().await));
+    }
     let status = asked.admin.read("/status")?;
     let shown = if asked.json { format!("{status:#}\n") } else { render(&status, SystemTime::now()) };
     super::out(&shown)?;
     Ok(0)
+}
+
+impl Status {
+    /// One of many looks: that nobody answers is something to see, and may pass.
+    async fn frame(&self) -> String {
+        match self.admin.fetch("/status").await {
+            Ok(status) if self.json => format!("{status}\n"),
+            Ok(status) => render(&status, SystemTime::now()) + "\n",
+            Err(error) if self.json => format!("{}\n", json!({"error": format!("{error:#}")})),
+            Err(error) => format!("{error:#}\n\n"),
+        }
+    }
 }
 
 /// The screen. Total: what is not there is left out.
@@ -55,12 +75,12 @@ fn heading(status: &Value, now: SystemTime) -> String {
 
 fn section(out: &mut String, heading: &str, rows: String) {
     if !rows.is_empty() {
-        out.push_str(&format!("\n{heading}\n{rows}"));
+        out.push_str(&format!("\n{}\n{rows}", table::heading(heading)));
     }
 }
 
 /// `gaming_pc  closed  GAMING by push, for 4m 2s  1 unforced and 2 forced in flight`
-fn gate_row(name: &str, gate: &Value, now: SystemTime) -> [String; 4] {
+fn gate_row(name: &str, gate: &Value, now: SystemTime) -> [Cell; 4] {
     let asleep = if gate["available"] == false { ", asleep" } else { "" };
     let mode = match gate["mode"].as_str() {
         Some(mode) => format!("{mode} by {}", text(&gate["source"])),
@@ -68,11 +88,20 @@ fn gate_row(name: &str, gate: &Value, now: SystemTime) -> [String; 4] {
     };
     let (in_flight, forced) = (number(&gate["in_flight"]), number(&gate["forced"]));
     [
-        name.to_owned(),
-        format!("{}{asleep}", text(&gate["state"])),
-        format!("for {}, {mode}", age(&gate["since"], now)),
-        format!("{in_flight} unforced and {forced} forced in flight"),
+        name.into(),
+        gate_state(text(&gate["state"]), asleep),
+        format!("for {}, {mode}", age(&gate["since"], now)).into(),
+        format!("{in_flight} unforced and {forced} forced in flight").into(),
     ]
+}
+
+fn gate_state(state: &str, asleep: &str) -> Cell {
+    let shown = format!("{state}{asleep}");
+    match state {
+        "open" if asleep.is_empty() => Cell::good(shown),
+        "unknown" => Cell::bad(shown),
+        _ => Cell::fair(shown),
+    }
 }
 
 fn gpu_row(name: &str, gpu: &Value) -> [String; 3] {
@@ -81,29 +110,29 @@ fn gpu_row(name: &str, gpu: &Value) -> [String; 3] {
 }
 
 /// A row for each peer; the backend's name stands on the first.
-fn backend_rows(name: &str, backend: &Value) -> Vec<[String; 5]> {
-    let available = if backend["available"] == true { "available" } else { "DOWN" };
+fn backend_rows(name: &str, backend: &Value) -> Vec<[Cell; 5]> {
+    let up = |up: &Value, word: &str| if *up == true { Cell::good(word) } else { Cell::bad("DOWN") };
     let peers = backend["peers"].as_array().map(Vec::as_slice).unwrap_or_default();
     let row = |(place, peer): (usize, &Value)| {
-        let (name, available) = if place == 0 { (name, available) } else { ("", "") };
-        let healthy = if peer["healthy"] == true { "healthy" } else { "DOWN" };
+        let available = up(&backend["available"], "available");
+        let (name, available) = if place == 0 { (name, available) } else { ("", "".into()) };
         let in_flight = format!("{} in flight", number(&peer["in_flight"]));
         [
-            name.to_owned(),
-            available.to_owned(),
-            text(&peer["address"]).to_owned(),
-            healthy.to_owned(),
-            in_flight,
+            name.into(),
+            available,
+            text(&peer["address"]).into(),
+            up(&peer["healthy"], "healthy"),
+            in_flight.into(),
         ]
     };
     peers.iter().enumerate().map(row).collect()
 }
 
-fn rows<const N: usize>(
+fn rows<C, const N: usize>(
     status: &Value,
     member: &str,
-    row: impl Fn(&str, &Value) -> [String; N],
-) -> Vec<[String; N]> {
+    row: impl Fn(&str, &Value) -> [C; N],
+) -> Vec<[C; N]> {
     members(status, member).map(|(name, value)| row(name, value)).collect()
 }
 

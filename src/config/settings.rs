@@ -126,6 +126,11 @@ impl LogLevel {
         ("trace", Self::Trace),
     ];
 
+    /// The level of this word.
+    pub fn of(word: &str) -> Option<Self> {
+        Self::WORDS.iter().find(|(known, _)| *known == word).map(|(_, level)| *level)
+    }
+
     /// The word for it.
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -12,12 +12,13 @@ use super::upstream::again;
 use super::{Gateway, refuse};
 use crate::fleet::LivePeer;
 use crate::policy::{BackendId, Reason};
+use crate::telemetry::Fault;
 use crate::transport::Cut;
 
 impl Gateway {
     /// No connection could be made: nothing was sent, anything may be tried again.
     pub(super) fn connect_failed(&self, exchange: &mut Exchange, error: Box<Error>) -> Box<Error> {
-        tracing::warn!(request_id = exchange.request_id, "connect failed: {error}");
+        tracing::warn!(request_id = exchange.request_id, "connect failed: {}", Fault(&error));
         match self.next_after_failed_connect(exchange) {
             Ok(()) => again("the next candidate"),
             Err(error) => error,
@@ -119,7 +120,7 @@ impl Gateway {
 
     /// The peer failed after the request was sent and before the client got anything.
     fn died(&self, exchange: &mut Exchange, error: Box<Error>, cut: Option<Cut>) -> Box<Error> {
-        tracing::warn!(request_id = exchange.request_id, "the backend failed: {error}");
+        tracing::warn!(request_id = exchange.request_id, "the backend failed: {}", Fault(&error));
         let reason = match cut {
             Some(Cut::Gate) => return exchange.decide_again(),
             Some(Cut::Stop) => return exchange.refuse(refuse::stopping()),

@@ -1,7 +1,7 @@
 //! The single exit of an exchange: what it held is given back, what it was is told.
 
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use pingora_error::{Error, ErrorSource};
 use pingora_proxy::Session;
@@ -15,7 +15,7 @@ use super::relay::Relay;
 use super::upstream::Attempt;
 use crate::openai::Usage;
 use crate::policy::{BackendId, Kind};
-use crate::telemetry::{Finished, record};
+use crate::telemetry::{Fault, Finished, record};
 
 /// How an exchange ended.
 struct End {
@@ -138,7 +138,7 @@ impl Exchange {
     }
 
     /// The decision's reason, or the refusal's code where no decision was made.
-    fn reason(&self) -> &'static str {
+    pub(super) fn reason(&self) -> &'static str {
         match (&self.decision, &self.refused) {
             (Some(decision), _) => decision.reason.as_str(),
             (None, Some(refused)) => refused.code,
@@ -174,10 +174,17 @@ fn tell(finished: &Finished<'_>, exchange: &Exchange, error: Option<&Error>) {
         status = finished.status,
         attempts = finished.attempts,
         tokens = finished.estimate,
-        total_ms = finished.total.as_secs_f64() * 1000.0,
-        error = error.map(tracing::field::display),
+        queued_ms = (!finished.queued.is_zero()).then(|| ms(finished.queued)),
+        first_byte_ms = finished.first_byte.map(ms),
+        total_ms = ms(finished.total),
+        error = error.map(|error| tracing::field::display(Fault(error))),
         "exchange"
     );
+}
+
+/// Milliseconds to a tenth: what a person can compare.
+fn ms(time: Duration) -> f64 {
+    (time.as_secs_f64() * 10_000.0).round() / 10.0
 }
 
 /// The status of an exchange whose client went away; in logs and metrics alone.

@@ -48,6 +48,7 @@ impl Gateway {
             Turn::Full => Ok(exchange.passed_over(id, Reason::QueueFull)),
             Turn::Later(waiting) => {
                 let began = Instant::now();
+                tracing::debug!(request_id = exchange.request_id, gpu = gpu.name, "waits for a slot");
                 let outcome = self.wait(session, exchange, id, waiting).await;
                 exchange.queued += began.elapsed();
                 self.metrics.queued(&gpu.name, began.elapsed());

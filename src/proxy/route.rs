@@ -90,6 +90,14 @@ impl Gateway {
             }
         };
         (exchange.decision, exchange.seen) = (Some(decision), Some(view));
+        tracing::debug!(
+            request_id = exchange.request_id,
+            rule = exchange.rule().as_ref(),
+            backend = outcome.as_ref().ok().map(|id| exchange.backend_name(*id)),
+            refused = outcome.as_ref().err().map(|refused| refused.code),
+            reason = exchange.reason(),
+            "decided"
+        );
         outcome
     }
 }

@@ -70,6 +70,13 @@ impl Gateway {
             let body = exchange.forwarded(backend);
             let peer = slot.peer().clone();
             exchange.attempts += 1;
+            tracing::debug!(
+                request_id = exchange.request_id,
+                attempt = exchange.attempts,
+                backend = exchange.backend_name(backend),
+                peer = peer.address,
+                "asks"
+            );
             exchange.attempt = Some(Attempt { backend, slot, pass: None, connected: None, body, fare });
             exchange.asked.get_or_insert_with(Instant::now);
             let Some(configured) = exchange.asked_backend() else { break };

@@ -60,6 +60,7 @@ impl Watcher {
             Err(error) => Err(if is_late(&error) { PollFault::Timeout } else { PollFault::Connect }),
         };
         self.metrics.polled(&self.gate.name, word(&heard));
+        tracing::debug!(gate = self.gate.name, heard = word(&heard), "poll");
         settled(&self.gate, &self.metrics, self.gate.poll_answered(token, heard));
         settled(&self.gate, &self.metrics, self.gate.settle());
     }

@@ -12,6 +12,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::fleet::LivePeer;
 use crate::policy::Health;
+use crate::telemetry::Fault;
 
 /// Probes one peer.
 pub struct Prober {
@@ -56,9 +57,10 @@ impl Prober {
     pub async fn probe(&self) {
         let outcome = timeout(self.health.timeout, self.ask()).await;
         let good = matches!(outcome, Ok(Ok(())));
+        tracing::debug!(backend = self.backend, peer = self.peer.address, good, "probe");
         if let Some(healthy) = self.peer.observe(good, &self.health) {
             let why = match outcome {
-                Ok(Err(error)) => error.to_string(),
+                Ok(Err(error)) => Fault(&error).to_string(),
                 Err(_) => "no answer in time".to_owned(),
                 Ok(Ok(())) => String::new(),
             };

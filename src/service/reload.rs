@@ -13,6 +13,7 @@ use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::changes;
+use super::supervisor::Supervisor;
 use super::watch::Watch;
 use crate::config::{self, Problems};
 use crate::fleet::Fleet;
@@ -24,6 +25,7 @@ pub struct Reloader {
     path: PathBuf,
     metrics: Arc<Metrics>,
     watch: Watch,
+    supervisor: Arc<Supervisor>,
     /// One at a time, from reading the file to watching what it names.
     turn: tokio::sync::Mutex<()>,
     last_error: Mutex<Option<String>>,
@@ -39,9 +41,15 @@ struct Stamp {
 
 impl Reloader {
     /// A reloader of the policy at `path`.
-    pub fn new(fleet: Arc<Fleet>, path: PathBuf, metrics: Arc<Metrics>, watch: Watch) -> Arc<Self> {
+    pub fn new(
+        fleet: Arc<Fleet>,
+        path: PathBuf,
+        metrics: Arc<Metrics>,
+        watch: Watch,
+        supervisor: Arc<Supervisor>,
+    ) -> Arc<Self> {
         let (turn, last_error) = (tokio::sync::Mutex::new(()), Mutex::new(None));
-        Arc::new(Self { fleet, path, metrics, watch, turn, last_error })
+        Arc::new(Self { fleet, path, metrics, watch, supervisor, turn, last_error })
     }
 
     /// Looks at everything that the first policy names.
@@ -60,6 +68,16 @@ impl Reloader {
     /// Everything that is wrong with the file; the policy in force stays in force.
     pub async fn reload(&self) -> Result<u64, Problems> {
         let _turn = self.turn.lock().await;
+        self.supervisor.reloading();
+        let outcome = self.replace().await;
+        self.supervisor.reloaded(&match &outcome {
+            Ok(generation) => format!("serving, policy {generation}"),
+            Err(_) => "serving; the latest policy was refused, the one before it is in force".to_owned(),
+        });
+        outcome
+    }
+
+    async fn replace(&self) -> Result<u64, Problems> {
         let outcome = self.swap();
         self.metrics.reloaded(outcome.is_ok());
         *self.last_error.lock() = outcome.as_ref().err().map(ToString::to_string);

@@ -1,21 +1,100 @@
 //! The process's own log, on standard error: what failed (`error`), what was mended (`warn`), what
 //! happens (`info`), how (`debug`).
+//!
+//! The level can be changed while the process runs. It is the level of sluice's own lines: dependencies
+//! tell of trouble only, at every level, because some of them would log what they send and receive.
 
-use std::io::IsTerminal;
+mod journal;
 
-use tracing_subscriber::EnvFilter;
+use std::io;
+use std::sync::OnceLock;
 
-/// Starts logging at this level, as text or as JSON lines. Pingora's own crates tell of trouble only:
-/// what they would say of an exchange is told once, with its decision. Called twice it does nothing.
-pub fn start(level: &str, json: bool) {
-    let quiet = ["pingora_core", "pingora_proxy", "pingora_pool", "pingora_load_balancing"];
-    let directives = quiet.map(|name| format!("{name}=error")).join(",");
-    let filter = EnvFilter::new(format!("{level},{directives}"));
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_target(false)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_writer(std::io::stderr);
+use anstream::{AutoStream, ColorChoice};
+use parking_lot::Mutex;
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::fmt::format::Format;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{Layer, Registry, fmt, reload};
+
+/// The log of this process: there is one, as there is one standard error.
+static LOG: OnceLock<Log> = OnceLock::new();
+
+struct Log {
+    filter: reload::Handle<Targets, Registry>,
+    level: Mutex<LevelFilter>,
+}
+
+/// Starts logging at this level, as text or as JSON lines. Called twice it does nothing.
+pub fn start(level: LevelFilter, json: bool) {
+    let (filter, handle) = reload::Layer::new(targets(level));
+    let lines = lines(json, journal::is_stderr());
     // A second start in one process (tests) keeps the first.
-    let _ = if json { builder.json().flatten_event(true).try_init() } else { builder.try_init() };
+    if tracing_subscriber::registry().with(filter).with(lines).try_init().is_ok() {
+        let _ = LOG.set(Log { filter: handle, level: Mutex::new(level) });
+    }
+}
+
+/// The level now; off where no log was started.
+pub fn level() -> LevelFilter {
+    LOG.get().map_or(LevelFilter::OFF, |log| *log.level.lock())
+}
+
+/// Logs at this level from now on. What it was before.
+pub fn set_level(level: LevelFilter) -> LevelFilter {
+    let Some(log) = LOG.get() else { return LevelFilter::OFF };
+    let mut current = log.level.lock();
+    // It fails for a subscriber that is gone; ours stays as long as the process.
+    let _ = log.filter.reload(targets(level));
+    std::mem::replace(&mut current, level)
+}
+
+/// Who may say what. Pingora's trouble with an exchange is told once, by us, with its decision.
+fn targets(level: LevelFilter) -> Targets {
+    let pingora = ["pingora_core", "pingora_proxy", "pingora_pool", "pingora_load_balancing"];
+    Targets::new()
+        .with_default(level.min(LevelFilter::WARN))
+        .with_targets(pingora.map(|name| (name, level.min(LevelFilter::ERROR))))
+        .with_target(env!("CARGO_CRATE_NAME"), level)
+}
+
+/// How a line looks. To the journal it carries its priority, and as text no time, which the journal adds.
+fn lines<S>(json: bool, journal: bool) -> Box<dyn Layer<S> + Send + Sync>
+where
+    S: tracing::Subscriber + for<'a> tracing_subscriber::registry::LookupSpan<'a>,
+{
+    let plain = fmt::layer().with_ansi(colours() && !journal).with_writer(io::stderr);
+    let text = Format::default().with_target(false);
+    let structured = text.clone().json().flatten_event(true);
+    match (json, journal) {
+        (false, false) => plain.event_format(text).boxed(),
+        (false, true) => plain.event_format(journal::Prefixed(text.without_time())).boxed(),
+        (true, false) => plain.json().event_format(structured).boxed(),
+        (true, true) => plain.json().event_format(journal::Prefixed(structured)).boxed(),
+    }
+}
+
+/// On a terminal, unless `NO_COLOR` or the like is set.
+fn colours() -> bool {
+    AutoStream::choice(&io::stderr()) != ColorChoice::Never
+}
+
+#[cfg(test)]
+mod tests {
+    use tracing::Level;
+
+    use super::*;
+
+    #[test]
+    fn dependencies_never_tell_more_than_trouble() {
+        for level in [LevelFilter::ERROR, LevelFilter::INFO, LevelFilter::TRACE] {
+            let targets = targets(level);
+            assert_eq!(targets.would_enable("sluice::proxy::finish", &Level::INFO), level >= Level::INFO);
+            assert_eq!(targets.would_enable("rustls::client", &Level::WARN), level >= Level::WARN);
+            assert!(!targets.would_enable("h2::codec", &Level::INFO), "{level}");
+            assert!(targets.would_enable("pingora_core::server", &Level::ERROR), "{level}");
+            assert!(!targets.would_enable("pingora_proxy", &Level::WARN), "{level}");
+        }
+    }
 }

@@ -32,7 +32,19 @@ fn err(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-const COMMANDS: [&str; 5] = ["serve", "check", "explain", "schema", "demo"];
+const COMMANDS: [&str; 11] = [
+    "serve",
+    "check",
+    "explain",
+    "replay",
+    "status",
+    "mode",
+    "log-level",
+    "schema",
+    "demo",
+    "completions",
+    "man",
+];
 
 #[test]
 fn help_and_version_are_everywhere() {
@@ -264,4 +276,14 @@ fn explain_with_names_that_are_not_there_fails() {
         assert!(!matches!(output.status.code(), Some(0 | 3)), "{options:?}: {}", out(&output));
         assert!(!output.stderr.is_empty(), "{options:?}");
     }
+}
+
+#[test]
+fn a_checkout_s_own_configuration_is_the_usual_one() {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::create_dir(folder.path().join("conf")).expect("a folder");
+    std::fs::write(folder.path().join("conf/sluice.yaml"), "version: 2\n").expect("a file");
+    let output = sluice(&["check"]).current_dir(folder.path()).output().expect("it runs");
+    assert_eq!(output.status.code(), Some(78));
+    assert!(out(&output).contains("conf/sluice.yaml:1: version: "), "{}", out(&output));
 }

@@ -37,6 +37,8 @@ mod leases;
 mod leaving;
 /// Past `limits`: sizes, deadlines, exchanges in flight, bytes held.
 mod limits;
+/// The process's own log, and its level.
+mod log;
 /// `sluice status` and `sluice mode` against a running proxy.
 mod operate;
 /// Status, code and shape of every error that sluice makes.
@@ -45,6 +47,8 @@ mod refusals;
 mod reload;
 /// `sluice replay`: what was recorded, decided again.
 mod replay;
+/// Under a service manager: notifications, the journal.
+mod service;
 /// The files in `conf/`, booted as they are.
 mod shipped;
 /// SIGTERM and SIGINT.
@@ -55,5 +59,7 @@ mod storm;
 mod streaming;
 /// What all of them are made with.
 mod support;
+/// Colours, `--watch`, completions, manual pages.
+mod terminal;
 /// Deadlines of an answer: silence in its middle, a long prefill.
 mod timeouts;

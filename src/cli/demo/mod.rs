@@ -31,6 +31,7 @@ use anyhow::Context;
 use clap::Args;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{mpsc, watch};
+use tracing::level_filters::LevelFilter;
 
 use crate::config;
 use crate::server::{Server, Stop};
@@ -59,7 +60,7 @@ pub struct Demo {
 /// # Errors
 /// A port that is taken, a folder that cannot be written.
 pub fn run(demo: &Demo) -> anyhow::Result<u8> {
-    logging::start("warn", false);
+    logging::start(LevelFilter::WARN, false);
     super::serve::runtime(2)?.block_on(async {
         let (proxy_port, admin_port) = (port("--port", demo.port)?, port("--admin-port", demo.admin_port)?);
         let stage = Stage::start().context("cannot start the simulated peers")?;

@@ -6,11 +6,16 @@ use super::*;
 use crate::policy::{Facts, Reason, TagId, View, sample};
 use crate::telemetry::record;
 
+/// The text without its colours.
+fn plain(decision: &Value) -> String {
+    anstream::adapter::strip_str(&render(decision)).to_string()
+}
+
 fn rendered(facts: &Facts, view: &View, refusal: Option<Value>) -> String {
     let policy = sample::policy();
     let decision = policy.decide(facts, view);
     let rules = policy.trace(facts, view);
-    render(&record::decision(&policy, facts, view, &decision, Some(&rules), refusal))
+    plain(&record::decision(&policy, facts, view, &decision, Some(&rules), refusal))
 }
 
 #[test]
@@ -59,7 +64,7 @@ fn a_refusal_says_its_status_first() {
 fn a_pinned_model_and_the_path_are_no_rules() {
     let decided = |rule: &str| {
         let decision = json!({ "outcome": "route", "backend": "b", "rule": rule, "reason": "matched" });
-        render(&decision).lines().next().unwrap_or_default().to_owned()
+        plain(&decision).lines().next().unwrap_or_default().to_owned()
     };
     assert_eq!(decided("model:small"), "-> b, by model small (matched)");
     assert_eq!(decided("path"), "-> b, by path (matched)");
@@ -104,6 +109,6 @@ fn tags_are_shown_by_name() {
 #[test]
 fn whatever_the_json_is_there_is_a_text() {
     for value in [json!(null), json!([1]), json!({ "rules": 3, "facts": [], "refusal": "x" })] {
-        assert!(render(&value).starts_with("-> refused\n"));
+        assert!(plain(&value).starts_with("-> refused\n"));
     }
 }

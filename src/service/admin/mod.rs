@@ -6,12 +6,14 @@
 //! | `GET /livez`, `/readyz`, `/metrics`, `/status` | here |
 //! | `PUT /gates/{name}` | `push` |
 //! | `POST /explain`, `POST /reload` | `policy` |
+//! | `GET /log`, `PUT /log` | `log` |
 //! | `GET /decisions`, `/decisions/stream` | `decisions` |
 //! | `GET /` and what it loads | `dashboard` |
 
 mod dashboard;
 mod decisions;
 mod guard;
+mod log;
 mod policy;
 mod push;
 
@@ -107,6 +109,8 @@ impl Admin {
             ("GET", "/status") => Ok(Answer::json(&self.status())),
             ("GET", "/decisions") => self.decisions(session.req_header().uri.query().unwrap_or_default()),
             ("GET", page) if dashboard::serves(page) => dashboard::file(page).ok_or_else(unknown_path),
+            ("GET", log::PATH) => Ok(Self::log_level()),
+            ("PUT", log::PATH) => Self::change_log_level(session).await,
             ("PUT", gate) if gate.starts_with(push::PREFIX) => self.push(session).await,
             ("POST", "/explain") => self.explained(session).await,
             ("POST", "/reload") => self.reload().await,
@@ -114,6 +118,7 @@ impl Admin {
                 Err(method_not_allowed("GET"))
             }
             (_, "/explain" | "/reload") => Err(method_not_allowed("POST")),
+            (_, log::PATH) => Err(method_not_allowed("GET and PUT")),
             (_, gate) if gate.starts_with(push::PREFIX) => Err(method_not_allowed("PUT")),
             (_, page) if dashboard::serves(page) => Err(method_not_allowed("GET")),
             _ => Err(unknown_path()),

@@ -55,8 +55,8 @@ pub struct Setup {
     pub policy: Value,
     /// Private files beside them: names and contents.
     pub files: Vec<(String, Vec<u8>)>,
-    /// Variables of the process's environment.
-    pub env: Vec<(String, String)>,
+    /// What is in the proxy's environment, besides what is in the test's.
+    pub environment: Vec<(&'static str, String)>,
 }
 
 impl House {
@@ -110,7 +110,7 @@ impl Setup {
             "version": 1, "gates": {"gaming_pc": gate}, "backends": backends, "models": models,
             "prompt": {"tags": {"force_big": r"(?i)#force_big\b"}}, "rules": rules(),
         });
-        Self { settings, policy, files: Vec::new(), env: Vec::new() }
+        Self { settings, policy, files: Vec::new(), environment: Vec::new() }
     }
 
     /// A key of `limits`.
@@ -208,8 +208,8 @@ impl Gateway {
     }
 
     /// Sets a variable of the environment for the next start.
-    pub fn set_env(&mut self, name: &str, value: &str) {
-        self.setup.env.push((name.to_owned(), value.to_owned()));
+    pub fn set_env(&mut self, name: &'static str, value: &str) {
+        self.setup.environment.push((name, value.to_owned()));
     }
 
     /// Stops it, and starts another in the same folder.
@@ -230,8 +230,8 @@ impl Gateway {
             std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).expect("its mode");
         }
         let config = folder.path().join("sluice.yaml");
-        let process =
-            Process::start_in(&["serve".as_ref(), "--config".as_ref(), config.as_os_str()], &setup.env);
+        let args = ["serve".as_ref(), "--config".as_ref(), config.as_os_str()];
+        let process = Process::start_with(&args, &setup.environment);
         process.wait_line("ready");
         let (proxy, admin) =
             (address(&process, "proxy listening on"), address(&process, "admin listening on"));
@@ -419,5 +419,6 @@ pub fn chat(model: &str, said: &str) -> Value {
 pub fn address(process: &Process, line: &str) -> SocketAddr {
     let line = process.wait_line(line);
     let address = line.rsplit_once("http://").expect("a URL").1;
-    address.trim().parse().unwrap_or_else(|error| panic!("{line}: {error}"))
+    // In a line of JSON it ends with the message.
+    address.trim().trim_end_matches("\"}").parse().unwrap_or_else(|error| panic!("{line}: {error}"))
 }

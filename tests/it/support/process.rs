@@ -21,20 +21,24 @@ pub struct Process {
 /// The command `sluice`, with these arguments.
 pub fn sluice<S: AsRef<std::ffi::OsStr>>(args: &[S]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sluice"));
-    command.args(args).env_remove("RUST_LOG");
+    command.args(args);
+    // What a service manager of this test's own has put there is not for it.
+    for name in ["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "JOURNAL_STREAM"] {
+        command.env_remove(name);
+    }
     command
 }
 
 impl Process {
     /// Starts it; both outputs are kept, line by line.
     pub fn start<S: AsRef<std::ffi::OsStr>>(args: &[S]) -> Self {
-        Self::start_in(args, &[])
+        Self::start_with(args, &[])
     }
 
-    /// Starts it with these variables in its environment.
-    pub fn start_in<S: AsRef<std::ffi::OsStr>>(args: &[S], env: &[(String, String)]) -> Self {
+    /// The same, with these variables in its environment.
+    pub fn start_with<S: AsRef<std::ffi::OsStr>>(args: &[S], environment: &[(&str, String)]) -> Self {
         let mut command = sluice(args);
-        command.envs(env.iter().map(|(name, value)| (name, value)));
+        command.envs(environment.iter().map(|(name, value)| (name, value)));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the binary starts");
         let lines = Arc::new(Mutex::new(Vec::new()));

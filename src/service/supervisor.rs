@@ -1,0 +1,77 @@
+//! What the service manager (systemd) is told, where there is one: `NOTIFY_SOCKET` of `sd_notify(3)`.
+//! Elsewhere nothing is told to nobody.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use sd_notify::NotifyState;
+use tokio::time::interval;
+
+/// Tells the service manager how the process is.
+#[derive(Debug, Default)]
+pub struct Supervisor {
+    /// Between the start's end and the stop's beginning: a reload at another time is none of its business.
+    serving: AtomicBool,
+}
+
+impl Supervisor {
+    /// Nothing is told yet.
+    pub fn new() -> Arc<Self> {
+        Arc::default()
+    }
+
+    /// Everybody is served from now on.
+    pub fn ready(&self) {
+        self.serving.store(true, Ordering::Release);
+        send(&[NotifyState::Ready, NotifyState::Status("serving")]);
+    }
+
+    /// A policy is being read. [`Self::reloaded`] must follow.
+    pub fn reloading(&self) {
+        if self.serving.load(Ordering::Acquire) {
+            let states = NotifyState::monotonic_usec_now().map(|now| [NotifyState::Reloading, now]);
+            states.map_or_else(|error| untold(&error), |states| send(&states));
+        }
+    }
+
+    /// The reload is over, and this is what came of it.
+    pub fn reloaded(&self, outcome: &str) {
+        if self.serving.load(Ordering::Acquire) {
+            send(&[NotifyState::Ready, NotifyState::Status(outcome)]);
+        }
+    }
+
+    /// Nobody new is served, and the process ends within this time.
+    pub fn stopping(&self, within: Duration) {
+        self.serving.store(false, Ordering::Release);
+        let patience = format!("EXTEND_TIMEOUT_USEC={}", within.saturating_add(MARGIN).as_micros());
+        let status = NotifyState::Status("stopping: what runs may end");
+        send(&[NotifyState::Stopping, NotifyState::Custom(&patience), status]);
+    }
+}
+
+/// Says at twice the rate that is asked for (`WatchdogSec=`) that the runtime still runs its tasks, until it is
+/// dropped. It proves that and no more: not that a backend answers.
+pub async fn beat() {
+    let asked = sd_notify::watchdog_enabled().filter(|limit| !limit.is_zero());
+    let Some(limit) = asked else { return };
+    let mut beats = interval(limit / 2);
+    loop {
+        beats.tick().await;
+        send(&[NotifyState::Watchdog]);
+    }
+}
+
+fn send(states: &[NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(states) {
+        untold(&error);
+    }
+}
+
+fn untold(error: &std::io::Error) {
+    tracing::warn!("the service manager cannot be told: {error}");
+}
+
+/// For the last records of the audit file, after the last exchange.
+const MARGIN: Duration = Duration::from_secs(10);
