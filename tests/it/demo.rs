@@ -56,6 +56,56 @@ fn it_answers_tells_each_decision_and_ends_by_itself() {
     }
 }
 
+/// PUTs a mode to the simulated PC.
+fn put(mode: SocketAddr, body: &str) {
+    let length = body.len().to_string();
+    let mut phone = Client::connect(mode);
+    phone.send_head("PUT", "/", &[("Content-Length", length.as_str())]).send(body.as_bytes());
+    assert_eq!(phone.response().status, 200);
+}
+
+#[test]
+fn its_gaming_pc_has_a_mode_file_and_a_model_that_sleeps() {
+    let demo = Process::start(&["demo", "--port", "0", "--admin-port", "0", "--duration", "60s"]);
+    let (proxy, admin, mode) = (banner(&demo, "proxy"), banner(&demo, "admin"), banner(&demo, "mode "));
+    let gate = |member: &str| client::get(admin, "/status").json()["gates"]["gaming_pc"][member].clone();
+    let soon = |holds: &dyn Fn() -> bool| eventually(Duration::from_secs(10), holds);
+    let by = |said: &str| {
+        let response = client::post(proxy, CHAT, &[], &chat("auto", said));
+        assert_eq!(response.status, 200, "{}", response.text());
+        response.header("x-sluice-backend").map(str::to_owned)
+    };
+    let is_up =
+        || client::get(proxy, "/health").status == 200 && by("#force_big hi").as_deref() == Some("big");
+    assert!(soon(&is_up), "{}", demo.lines().join("\n"));
+
+    let line = demo.wait_line("echo GAMING > ");
+    let file = line.rsplit_once("> ").expect("a path").1;
+    std::fs::write(file, "GAMING\n").expect("a file");
+    assert!(soon(&|| gate("state") == "closed"), "by its file");
+    std::fs::write(file, "MAYBE\n").expect("a file");
+    assert!(soon(&|| gate("state") == "unknown"), "another word");
+
+    put(mode, r#"{"mode":"GAMING","model":"sleep"}"#);
+    assert!(soon(&|| gate("available") == false));
+    let sleeps = || client::get(big(admin), "/is_sleeping").json()["is_sleeping"] == true;
+    assert!(soon(&sleeps), "it falls asleep after it was told of");
+    assert_eq!(by("#force_big hi").as_deref(), Some("small"));
+    assert!(sleeps(), "and it is alive");
+    put(mode, r#"{"mode":"NORMAL"}"#);
+    assert!(soon(&|| gate("available") == true && gate("state") == "open"));
+    assert_eq!(by("Please refactor this loop.").as_deref(), Some("big"));
+    demo.terminate();
+    assert_eq!(demo.wait().0.code(), Some(0));
+}
+
+/// Where the simulated big peer is.
+fn big(admin: SocketAddr) -> SocketAddr {
+    let status = client::get(admin, "/status").json();
+    let address = status["backends"]["big"]["peers"][0]["address"].as_str().expect("an address");
+    address.parse().expect("an address")
+}
+
 #[test]
 fn a_signal_ends_it_at_once_and_cleanly() {
     let demo = Process::start(&["demo", "--port", "0", "--admin-port", "0"]);

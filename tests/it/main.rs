@@ -21,6 +21,8 @@ mod dashboard;
 mod decisions;
 /// `sluice demo` from its banner to its last line.
 mod demo;
+/// Before gaming, while gaming, after gaming: the gaming PC's whole story, its model's sleep too.
+mod evening;
 /// The paid tier: TLS, prices, budgets.
 mod external;
 /// A candidate that fails: the next one, each at most once, and what the client sees of it.

@@ -78,7 +78,8 @@ fn shaped(endpoint: Endpoint, body: &Value, heard: &Heard, reply: &Reply<'_>, co
     }
 }
 
-fn whole(status: u16, body: &Value) -> Answer {
+/// JSON with this status.
+pub(super) fn whole(status: u16, body: &Value) -> Answer {
     Answer::Whole { status, content_type: Some("application/json"), body: body.to_string().into_bytes() }
 }
 

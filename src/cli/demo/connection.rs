@@ -39,6 +39,8 @@ pub(super) enum Answer {
     },
     /// Server-sent events, one by one, each with its blank line.
     Stream(Vec<String>),
+    /// None: the connection is closed.
+    Nothing,
 }
 
 /// How fast answers come.
@@ -160,6 +162,7 @@ impl Connection {
                 self.stream.write_all(&bytes).await
             }
             Answer::Stream(events) => self.stream_events(&events, rhythm.event, keep_alive).await,
+            Answer::Nothing => Err(io::ErrorKind::ConnectionAborted.into()),
         }
     }
 

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! client ─▶ the real proxy ─▶ small, big, speech: simulated peers (peer.rs)
-//!                 └─ polls ─▶ the gaming PC's mode: simulated (mode.rs)
+//!                 └─ polls ─▶ the gaming PC's mode: simulated (mode.rs, pc.rs)
 //! ```
 
 mod answers;
@@ -14,6 +14,8 @@ mod head;
 mod heard;
 mod listener;
 mod mode;
+mod nap;
+mod pc;
 mod peer;
 mod reply;
 mod script;
@@ -36,7 +38,7 @@ use tracing::level_filters::LevelFilter;
 use crate::config;
 use crate::server::{Server, Stop};
 use crate::telemetry::{Journal, logging};
-use mode::Mode;
+use pc::Saying;
 use script::banner;
 use sentence::sentence;
 use stage::{Stage, port};
@@ -63,15 +65,15 @@ pub fn run(demo: &Demo) -> anyhow::Result<u8> {
     logging::start(LevelFilter::WARN, false);
     super::serve::runtime(2)?.block_on(async {
         let (proxy_port, admin_port) = (port("--port", demo.port)?, port("--admin-port", demo.admin_port)?);
-        let stage = Stage::start().context("cannot start the simulated peers")?;
         let folder = tempfile::tempdir().context("cannot make a temporary folder")?;
+        let stage = Stage::start(folder.path()).context("cannot start the simulated peers")?;
         let server = bind(&stage, folder.path(), proxy_port, admin_port)?;
         let (proxy, admin) = (server.proxy_addresses(), server.admin_addresses());
         let (Some(proxy), Some(admin)) = (proxy.first(), admin.first()) else {
             anyhow::bail!("nothing is listened on");
         };
         let stops = ends(demo.duration)?;
-        super::out(&banner(*proxy, *admin, stage.mode.addr()))?;
+        super::out(&banner(*proxy, *admin, &stage.mode))?;
         let telling = tokio::spawn(tell(server.journal(), stage.mode.watch()));
         server.run(stops).await;
         telling.abort();
@@ -87,7 +89,7 @@ fn bind(stage: &Stage, folder: &Path, proxy_port: u16, admin_port: u16) -> anyho
 }
 
 /// Each decision as a sentence when it happens.
-async fn tell(journal: Arc<Journal>, mut mode: watch::Receiver<Mode>) -> anyhow::Result<()> {
+async fn tell(journal: Arc<Journal>, mut mode: watch::Receiver<Saying>) -> anyhow::Result<()> {
     let mut decisions = journal.listen();
     loop {
         let line = tokio::select! {
@@ -96,7 +98,7 @@ async fn tell(journal: Arc<Journal>, mut mode: watch::Receiver<Mode>) -> anyhow:
                 Err(RecvError::Lagged(missed)) => format!("({missed} more)"),
                 Err(RecvError::Closed) => return Ok(()),
             },
-            Ok(()) = mode.changed() => format!("the gaming PC says {}", mode.borrow_and_update().as_str()),
+            Ok(()) = mode.changed() => format!("the gaming PC says {}", mode.borrow_and_update().told()),
         };
         super::out(&format!("{line}\n"))?;
     }

@@ -1,13 +1,16 @@
-//! A simulated gaming PC's mode endpoint, on a free port: asked with GET, flipped with PUT or POST.
+//! A simulated gaming PC's mode endpoint, on a free port: asked with GET, set with PUT or POST.
 
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use super::connection::{self, Answer, Request, Rhythm};
 use super::listener::Listener;
+use super::pc::{Pc, Saying, Wish};
 
 /// What the PC is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,7 +25,14 @@ pub enum Mode {
 #[derive(Debug)]
 pub struct ModeEndpoint {
     listener: Listener,
-    mode: watch::Sender<Mode>,
+    desk: Arc<Desk>,
+}
+
+/// The PC, and what it said last.
+#[derive(Debug)]
+struct Desk {
+    pc: Pc,
+    said: watch::Sender<Saying>,
 }
 
 impl Mode {
@@ -41,18 +51,18 @@ impl Mode {
 }
 
 impl ModeEndpoint {
-    /// Starts one on 127.0.0.1, at a port the kernel picks, in mode NORMAL.
+    /// Starts one on 127.0.0.1, at a port the kernel picks.
     ///
     /// # Errors
     /// When called outside of a tokio runtime, or when no port can be had.
-    pub fn start() -> io::Result<Self> {
-        let (mode, _) = watch::channel(Mode::Normal);
-        let shared = mode.clone();
+    pub fn start(pc: Pc) -> io::Result<Self> {
+        let desk = Arc::new(Desk::new(pc));
+        let serving = Arc::clone(&desk);
         let listener = Listener::start(move |stream| {
-            let shared = shared.clone();
-            connection::serve(stream, move |request| (answer(&shared, request), Rhythm::AT_ONCE))
+            let serving = Arc::clone(&serving);
+            connection::serve(stream, move |request| (serving.answer(request), Rhythm::AT_ONCE))
         })?;
-        Ok(Self { listener, mode })
+        Ok(Self { listener, desk })
     }
 
     /// Where it listens.
@@ -60,39 +70,64 @@ impl ModeEndpoint {
         self.listener.addr()
     }
 
-    /// The mode, and a way to wait until it is flipped, by whomever.
-    pub fn watch(&self) -> watch::Receiver<Mode> {
-        self.mode.subscribe()
+    /// The file that holds the mode.
+    pub fn mode_file(&self) -> PathBuf {
+        self.desk.pc.mode_file()
+    }
+
+    /// What was said, and a way to wait until it is something else.
+    pub fn watch(&self) -> watch::Receiver<Saying> {
+        self.desk.said.subscribe()
     }
 }
 
-/// Only a change wakes those who watch.
-fn flip(state: &watch::Sender<Mode>, mode: Mode) {
-    state.send_if_modified(|current| std::mem::replace(current, mode) != mode);
-}
-
-fn answer(state: &watch::Sender<Mode>, request: &Request) -> Answer {
-    if !matches!(request.path.as_str(), "/" | "/mode") {
-        return whole(404, &json!({"error": "only / and /mode are here"}));
+impl Desk {
+    fn new(pc: Pc) -> Self {
+        let (said, _) = watch::channel(Saying::Mode(Mode::Normal, true));
+        Self { pc, said }
     }
-    match request.method.as_str() {
-        "GET" => {}
-        "PUT" | "POST" => match asked(&request.body) {
-            Some(mode) => flip(state, mode),
-            None => {
-                return whole(400, &json!({"error": "send {\"mode\":\"NORMAL\"} or {\"mode\":\"GAMING\"}"}));
+
+    fn answer(&self, request: &Request) -> Answer {
+        if !matches!(request.path.as_str(), "/" | "/mode") {
+            return whole(404, &json!({"error": "only / and /mode are here"}));
+        }
+        match request.method.as_str() {
+            "GET" => self.says(),
+            "PUT" | "POST" => match asked(&request.body) {
+                Some((mode, wish)) => {
+                    self.pc.set(mode, wish).map_or_else(|error| failed(&error), |()| self.says())
+                }
+                None => whole(400, &json!({"error": SEND})),
+            },
+            _ => whole(405, &json!({"error": "GET, PUT or POST"})),
+        }
+    }
+
+    /// Only a change wakes those who watch.
+    fn says(&self) -> Answer {
+        match self.pc.says() {
+            Ok(saying) => {
+                self.said.send_if_modified(|last| std::mem::replace(last, saying) != saying);
+                let (status, body) = saying.answer();
+                Answer::Whole { status, content_type: Some("application/json"), body: body.into_bytes() }
             }
-        },
-        _ => return whole(405, &json!({"error": "GET, PUT or POST"})),
+            Err(error) => failed(&error),
+        }
     }
-    let mode = *state.borrow();
-    whole(200, &json!({"mode": mode.as_str()}))
 }
 
-/// The mode that a body asks for; whatever content type it claims, as curl claims a wrong one.
-fn asked(body: &[u8]) -> Option<Mode> {
+const SEND: &str = r#"send {"mode":"NORMAL"}, {"mode":"GAMING"} or {"mode":"GAMING","model":"sleep"}"#;
+
+/// The mode that a body asks for, and what becomes of the model; whatever content type it claims, as curl claims a
+/// wrong one.
+fn asked(body: &[u8]) -> Option<(Mode, Wish)> {
     let body: Value = serde_json::from_slice(body).ok()?;
-    Mode::of_word(body.get("mode")?.as_str()?)
+    let wish = body.get("model").map_or(Some(Wish::Keep), |word| Wish::of_word(word.as_str()?))?;
+    Some((Mode::of_word(body.get("mode")?.as_str()?)?, wish))
+}
+
+fn failed(error: &io::Error) -> Answer {
+    whole(500, &json!({"error": error.to_string()}))
 }
 
 fn whole(status: u16, body: &Value) -> Answer {
@@ -101,46 +136,61 @@ fn whole(status: u16, body: &Value) -> Answer {
 
 #[cfg(test)]
 mod tests {
+    use tempfile::TempDir;
+
+    use super::super::nap::Nap;
     use super::*;
 
-    fn asked_with(state: &watch::Sender<Mode>, method: &str, path: &str, body: &str) -> (u16, String) {
+    fn desk() -> (TempDir, Desk) {
+        let folder = tempfile::tempdir().unwrap();
+        let pc = Pc::new(folder.path(), Arc::new(Nap::default()));
+        (folder, Desk::new(pc))
+    }
+
+    fn asked_with(desk: &Desk, method: &str, path: &str, body: &str) -> (u16, String) {
         let request = Request { method: method.to_owned(), path: path.to_owned(), body: body.into() };
-        match answer(state, &request) {
+        match desk.answer(&request) {
             Answer::Whole { status, body, .. } => (status, String::from_utf8(body).unwrap()),
-            Answer::Stream(events) => panic!("a stream: {events:?}"),
+            other => panic!("no whole answer: {other:?}"),
         }
     }
 
     #[test]
-    fn it_is_asked_and_flipped_on_both_paths() {
-        let (state, _) = watch::channel(Mode::Normal);
-        assert_eq!(asked_with(&state, "GET", "/", ""), (200, r#"{"mode":"NORMAL"}"#.to_owned()));
-        assert_eq!(
-            asked_with(&state, "PUT", "/", r#"{"mode":"GAMING"}"#),
-            (200, r#"{"mode":"GAMING"}"#.to_owned())
-        );
-        assert_eq!(asked_with(&state, "GET", "/mode", "").1, r#"{"mode":"GAMING"}"#);
-        assert_eq!(asked_with(&state, "POST", "/mode", r#"{"mode":"NORMAL"}"#).1, r#"{"mode":"NORMAL"}"#);
+    fn it_is_asked_and_set_on_both_paths_and_by_its_file() {
+        let (_folder, desk) = desk();
+        let (normal, gaming) = (r#"{"mode":"NORMAL"}"#.to_owned(), r#"{"mode":"GAMING"}"#.to_owned());
+        assert_eq!(asked_with(&desk, "GET", "/", ""), (200, normal.clone()));
+        assert_eq!(asked_with(&desk, "PUT", "/", &gaming), (200, gaming.clone()));
+        assert_eq!(asked_with(&desk, "GET", "/mode", "").1, gaming);
+        assert_eq!(asked_with(&desk, "POST", "/mode", &normal).1, normal);
+        std::fs::write(desk.pc.mode_file(), "GAMING\r\n").unwrap();
+        assert_eq!(asked_with(&desk, "GET", "/", "").1, gaming);
+        std::fs::write(desk.pc.mode_file(), "gaming").unwrap();
+        assert_eq!(asked_with(&desk, "GET", "/", "").0, 500);
+        let asleep = r#"{"mode":"GAMING","available":false}"#.to_owned();
+        assert_eq!(asked_with(&desk, "PUT", "/", r#"{"mode":"GAMING","model":"sleep"}"#), (200, asleep));
     }
 
     #[test]
     fn what_is_no_mode_changes_nothing() {
-        let (state, watcher) = watch::channel(Mode::Gaming);
-        for body in ["", "GAMING", r#"{"mode":"normal"}"#, r#"{"mode":1}"#, "[]"] {
-            assert_eq!(asked_with(&state, "PUT", "/", body).0, 400, "{body}");
+        let (_folder, desk) = desk();
+        let watcher = desk.said.subscribe();
+        let wrong = r#"{"mode":"GAMING","model":"doze"}"#;
+        for body in ["", "GAMING", r#"{"mode":"normal"}"#, r#"{"mode":1}"#, "[]", wrong] {
+            assert_eq!(asked_with(&desk, "PUT", "/", body).0, 400, "{body}");
         }
-        assert_eq!(asked_with(&state, "DELETE", "/", "").0, 405);
-        assert_eq!(asked_with(&state, "PUT", "/elsewhere", r#"{"mode":"NORMAL"}"#).0, 404);
-        assert!(!watcher.has_changed().unwrap());
-        assert_eq!(*watcher.borrow(), Mode::Gaming);
+        assert_eq!(asked_with(&desk, "DELETE", "/", "").0, 405);
+        assert_eq!(asked_with(&desk, "PUT", "/elsewhere", r#"{"mode":"NORMAL"}"#).0, 404);
+        assert!(!watcher.has_changed().unwrap() && !desk.pc.mode_file().exists());
     }
 
     #[test]
     fn only_a_change_wakes_those_who_watch() {
-        let (state, mut watcher) = watch::channel(Mode::Normal);
-        flip(&state, Mode::Normal);
+        let (_folder, desk) = desk();
+        let mut watcher = desk.said.subscribe();
+        asked_with(&desk, "GET", "/", "");
         assert!(!watcher.has_changed().unwrap());
-        flip(&state, Mode::Gaming);
-        assert_eq!(*watcher.borrow_and_update(), Mode::Gaming);
+        asked_with(&desk, "PUT", "/", r#"{"mode":"GAMING"}"#);
+        assert_eq!(*watcher.borrow_and_update(), Saying::Mode(Mode::Gaming, true));
     }
 }

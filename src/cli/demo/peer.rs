@@ -6,9 +6,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
+use serde_json::json;
+
 use super::answers::{self, Stamp};
 use super::connection::{self, Answer, Request, Rhythm};
 use super::listener::Listener;
+use super::nap::Nap;
 use crate::openai::Endpoint;
 
 /// Before the first word of a stream: as long as a short prompt takes to be read.
@@ -46,13 +49,14 @@ impl Peer {
     ///
     /// # Errors
     /// When called outside of a tokio runtime, or when no port can be had.
-    pub fn start(kind: PeerKind) -> io::Result<Self> {
-        let shared = Arc::new((kind, AtomicU64::new(0)));
+    pub fn start(kind: PeerKind, nap: Arc<Nap>) -> io::Result<Self> {
+        let shared = Arc::new((kind, nap, AtomicU64::new(0)));
         let listener = Listener::start(move |stream| {
             let shared = Arc::clone(&shared);
             connection::serve(stream, move |request| {
-                let (kind, served) = &*shared;
-                let answer = answers::answer(kind, request, stamp(served));
+                let (kind, nap, served) = &*shared;
+                let answer =
+                    slept(nap, request).unwrap_or_else(|| answers::answer(kind, request, stamp(served)));
                 let rhythm = rhythm(request, &answer);
                 (answer, rhythm)
             })
@@ -88,6 +92,24 @@ impl PeerKind {
     }
 }
 
+/// What the development endpoints of a vLLM that can sleep answer, and what a sleeping or a dead one does with the
+/// rest: nothing at all. `None` where it answers as always.
+fn slept(nap: &Nap, request: &Request) -> Option<Answer> {
+    if nap.is_dead() {
+        return Some(Answer::Nothing);
+    }
+    match (request.method.as_str(), request.path.as_str()) {
+        ("POST", "/sleep") => nap.fall_asleep(),
+        ("POST", "/wake_up") => nap.wake(),
+        ("GET", "/is_sleeping") => return Some(answers::whole(200, &nap.body())),
+        (_, path) if Endpoint::of_path(path).is_some() => {
+            return (!nap.survives()).then_some(Answer::Nothing);
+        }
+        _ => return None,
+    }
+    Some(answers::whole(200, &json!({})))
+}
+
 fn stamp(served: &AtomicU64) -> Stamp {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     Stamp { serial: served.fetch_add(1, Ordering::Relaxed), created: since.as_secs() }
@@ -99,7 +121,7 @@ fn rhythm(request: &Request, answer: &Answer) -> Rhythm {
     match answer {
         Answer::Stream(_) => Rhythm { first: PREFILL, event: WORD },
         Answer::Whole { status: 200, .. } if generates => Rhythm { first: WHOLE, event: Duration::ZERO },
-        Answer::Whole { .. } => Rhythm::AT_ONCE,
+        Answer::Whole { .. } | Answer::Nothing => Rhythm::AT_ONCE,
     }
 }
 

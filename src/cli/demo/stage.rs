@@ -3,9 +3,12 @@
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::files::{self, BIG_CONTEXT, BIG_MODEL, SMALL_CONTEXT, SMALL_MODEL, SPEECH_MODEL};
 use super::mode::ModeEndpoint;
+use super::nap::Nap;
+use super::pc::Pc;
 use super::peer::{Peer, PeerKind};
 
 /// The simulated surroundings, all on free ports of this machine. They stop when this is dropped.
@@ -22,17 +25,18 @@ pub struct Stage {
 }
 
 impl Stage {
-    /// Starts all four.
+    /// Starts all four; the gaming PC's files are in this folder.
     ///
     /// # Errors
     /// When called outside of a tokio runtime, or when no ports can be had.
-    pub fn start() -> io::Result<Self> {
+    pub fn start(folder: &Path) -> io::Result<Self> {
+        let nap = Arc::new(Nap::default());
         let language = |model: &str, context| PeerKind::Language { model: model.to_owned(), context };
         Ok(Self {
-            small: Peer::start(language(SMALL_MODEL, SMALL_CONTEXT))?,
-            big: Peer::start(language(BIG_MODEL, BIG_CONTEXT))?,
-            tts: Peer::start(PeerKind::Speech { model: SPEECH_MODEL.to_owned() })?,
-            mode: ModeEndpoint::start()?,
+            small: Peer::start(language(SMALL_MODEL, SMALL_CONTEXT), Arc::default())?,
+            big: Peer::start(language(BIG_MODEL, BIG_CONTEXT), Arc::clone(&nap))?,
+            tts: Peer::start(PeerKind::Speech { model: SPEECH_MODEL.to_owned() }, Arc::default())?,
+            mode: ModeEndpoint::start(Pc::new(folder, nap))?,
         })
     }
 

@@ -9,6 +9,7 @@ pub mod jam;
 pub mod listener;
 pub mod meter;
 pub mod mode;
+pub mod pc;
 pub mod peer;
 pub mod process;
 pub mod request;

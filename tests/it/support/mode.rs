@@ -1,12 +1,14 @@
 //! A scriptable mode endpoint: the gaming PC as the gate's poller sees it.
 
 use std::net::{SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
 use super::listener::Listener;
+use super::pc;
 use super::wire::Wire;
 
 /// Polls that do not come for so long fail the test.
@@ -42,6 +44,7 @@ struct Shared {
 
 struct Script {
     answer: Value,
+    folder: Option<PathBuf>,
     fault: Option<Fault>,
     delay: Duration,
     polls: Vec<Instant>,
@@ -52,6 +55,7 @@ impl ModeEndpoint {
     pub fn start() -> Self {
         let script = Script {
             answer: json!({"mode": "NORMAL"}),
+            folder: None,
             fault: None,
             delay: Duration::ZERO,
             polls: Vec::new(),
@@ -83,6 +87,11 @@ impl ModeEndpoint {
     /// Answers this from now on.
     pub fn answer(&self, answer: Value) {
         self.script().answer = answer;
+    }
+
+    /// Answers from now on what the gaming PC's files in this folder say, read anew each time.
+    pub fn read_files(&self, folder: &Path) {
+        self.script().folder = Some(folder.to_owned());
     }
 
     /// Answers wrongly from now on, or rightly again.
@@ -137,22 +146,25 @@ impl Shared {
 fn serve(shared: &Shared, stream: TcpStream) -> std::io::Result<()> {
     let mut wire = Wire::new(stream)?;
     while wire.head()?.is_some() {
-        let (answer, fault, delay) = {
+        let ((status, answer), fault, delay) = {
             let mut script = shared.script();
             script.polls.push(Instant::now());
-            (script.answer.to_string(), script.fault, script.delay)
+            let answer =
+                script.folder.as_deref().map_or_else(|| (200, script.answer.to_string()), pc::answer);
+            (answer, script.fault, script.delay)
         };
         shared.polled.notify_all();
         let delay = if fault == Some(Fault::Hang) { FOR_EVER } else { delay };
         wire.wait(delay)?;
-        wire.write(answered(&answer, fault).as_bytes())?;
+        wire.write(answered(status, &answer, fault).as_bytes())?;
     }
     Ok(())
 }
 
-fn answered(answer: &str, fault: Option<Fault>) -> String {
+fn answered(status: u16, answer: &str, fault: Option<Fault>) -> String {
+    let right = if status == 200 { "200 OK" } else { "500 Internal Server Error" };
     let (status, body) = match fault {
-        None | Some(Fault::Hang) => ("200 OK", answer),
+        None | Some(Fault::Hang) => (right, answer),
         Some(Fault::Garbage) => ("200 OK", r#"{"mode": "NORM"#),
         Some(Fault::WrongWord) => ("200 OK", r#"{"mode":"MAYBE"}"#),
         Some(Fault::Empty) => ("200 OK", ""),

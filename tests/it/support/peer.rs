@@ -13,6 +13,7 @@ use super::listener::Listener;
 use super::meter::{Meter, Work};
 use super::request::{Framing, Request};
 use super::wire::Wire;
+use sleep::Life;
 
 /// What does not happen for so long fails the test.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -47,6 +48,7 @@ struct Shared {
 
 struct State {
     health: Health,
+    life: Life,
     probes: usize,
     requests: Vec<Request>,
     script: VecDeque<Behaviour>,
@@ -61,6 +63,7 @@ impl Peer {
     pub fn start() -> Self {
         let state = State {
             health: Health::Up,
+            life: Life::Awake,
             probes: 0,
             requests: Vec::new(),
             script: VecDeque::new(),
@@ -220,7 +223,11 @@ fn serve(shared: &Shared, stream: TcpStream, connection: usize) -> io::Result<()
     while let Some(head) = wire.head()? {
         let request = Request::begun(head, connection, nth);
         nth += 1;
-        if request.method == "GET" && request.path == "/health" {
+        let probe = request.method == "GET" && request.path == "/health";
+        if shared.dies_of(probe) {
+            break;
+        }
+        if probe {
             probed(shared, &mut wire)?;
         } else if exchange(shared, &mut wire, request)? == End::Close {
             break;
@@ -355,5 +362,6 @@ fn pause(wait: Duration) {
     thread::sleep(wait);
 }
 
+mod sleep;
 #[cfg(test)]
 mod tests;

@@ -31,7 +31,7 @@ fn whole_json(answer: Answer) -> (u16, Value) {
 fn streamed(path: &str, body: &Value) -> Vec<(String, Value)> {
     match asked(&language(), "POST", path, body.to_string().as_bytes()) {
         Answer::Stream(events) => events.iter().map(|event| read_event(event)).collect(),
-        Answer::Whole { status, .. } => panic!("no stream but {status}"),
+        other => panic!("no stream but {other:?}"),
     }
 }
 

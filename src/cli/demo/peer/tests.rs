@@ -10,7 +10,7 @@ use super::*;
 const STREAM: &str = r#"{"stream":true,"max_tokens":4,"messages":[{"role":"user","content":"Hi"}]}"#;
 
 fn start() -> Peer {
-    Peer::start(PeerKind::Language { model: "tiny".to_owned(), context: 4096 }).unwrap()
+    Peer::start(PeerKind::Language { model: "tiny".to_owned(), context: 4096 }, Arc::default()).unwrap()
 }
 
 fn run(test: impl Future<Output = ()>) {
@@ -118,5 +118,28 @@ fn a_dropped_peer_leaves_nothing_running() {
 #[test]
 fn without_a_runtime_it_is_an_error() {
     let kind = PeerKind::Speech { model: "voice".to_owned() };
-    assert!(Peer::start(kind).is_err());
+    assert!(Peer::start(kind, Arc::default()).is_err());
+}
+
+#[test]
+fn asked_in_its_sleep_it_dies_and_its_health_shows_it() {
+    run(async {
+        let peer = start();
+        let ask = async |request: &str, end: &str| {
+            let mut stream = TcpStream::connect(peer.addr()).await.unwrap();
+            stream.write_all(request.as_bytes()).await.unwrap();
+            if end.is_empty() {
+                let mut rest = Vec::new();
+                stream.read_to_end(&mut rest).await.unwrap();
+                return String::from_utf8(rest).unwrap();
+            }
+            read_until(&mut stream, end).await
+        };
+        let get = |path: &str| format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n");
+        ask("POST /sleep?level=1 HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n", "{}").await;
+        assert!(ask(&get("/is_sleeping"), "}").await.ends_with(r#"{"is_sleeping":true}"#));
+        assert!(ask(&get("/health"), "\r\n\r\n").await.starts_with("HTTP/1.1 200"), "asleep is not dead");
+        assert_eq!(ask(&chat(r#"{"messages":[]}"#), "").await, "", "it dies of this");
+        assert_eq!(ask(&get("/health"), "").await, "");
+    });
 }
