@@ -67,6 +67,7 @@ fn a_routed_exchange_is_its_decision_and_what_came_of_it() {
             "first_byte",
             "total",
             "aborted",
+            "external",
         ]
     );
     assert_eq!(record["request_id"], "mine-1");

@@ -134,7 +134,7 @@ fn a_rule_may_ask_for_the_client() {
     let by = |key: &str| ask(&gateway, &[("x-api-key", key)], "auto");
     assert_eq!(by(LAPTOP).header("x-sluice-rule"), Some("mine"));
     assert_eq!(by(TAYNE).header("x-sluice-rule"), Some("default"));
-    let told = get(gateway.admin, "/decisions").json();
+    let told = gateway.wait_decisions(2);
     assert_eq!(told[1]["facts"]["client"], "laptop");
     assert_eq!(told[0]["facts"]["client"], "tayne");
 }

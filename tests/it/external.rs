@@ -1,9 +1,11 @@
 //! The paid tier: TLS, its own key and path, what it costs, and that it is asked once.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use super::support::behaviour::Behaviour;
-use super::support::client::{Response, get};
+use super::support::client::{Response, eventually, get};
 use super::support::gateway::{CHAT, Gateway, House, Setup, chat};
 use super::support::listener::Listener;
 use super::support::peer::Peer;
@@ -59,7 +61,9 @@ fn ask(far: &Far, more: &Value) -> Response {
     far.gateway.post(CHAT, &body)
 }
 
+/// What is spent once nothing is set aside any more: an answer is settled a moment after it.
 fn spent(far: &Far) -> f64 {
+    far.gateway.wait_status("/backends/far/budget/reserved_usd", &json!(0.0));
     far.gateway.status()["backends"]["far"]["budget"]["spent_usd"].as_f64().unwrap()
 }
 
@@ -87,7 +91,7 @@ fn it_is_asked_over_tls_with_its_own_key_and_path() {
     assert!(request.header("host").unwrap().starts_with("localhost:"));
     assert_eq!(request.json()["model"], "far-served");
     assert_eq!(far.api.probes(), 0, "nobody probes what is metered");
-    let told = get(far.gateway.admin, "/decisions").json();
+    let told = far.gateway.wait_decisions(1);
     assert_eq!((&told[0]["external"], &told[0]["backend"]), (&json!(true), &json!("far")));
     let shown = [far.gateway.process.lines().join("\n"), told.to_string(), far.gateway.status().to_string()];
     assert!(!shown.iter().any(|text| text.contains("sk-far")), "the key is shown");
@@ -172,20 +176,23 @@ fn a_budget_is_kept_settled_and_survives_a_restart() {
     assert_eq!(ask(&far, &short).status, 200);
     assert!((spent(&far) - 4.0).abs() < 1e-9, "what is reported counts: {}", spent(&far));
     assert_eq!(ask(&far, &short).status, 200);
+    assert!((spent(&far) - 8.0).abs() < 1e-9);
     let huge = ask(&far, &json!({"max_tokens": 3}));
     assert_eq!((huge.status, huge.code().as_deref()), (429, Some("over_budget")), "there is no room for it");
     let Far { gateway, api, _door } = far;
     let far = Far { gateway: gateway.restart(), api, _door };
     assert!((spent(&far) - 8.0).abs() < 1e-9, "{}", spent(&far));
     assert_eq!(ask(&far, &short).status, 200, "overshot by an answer that runs");
+    assert!((spent(&far) - 12.0).abs() < 1e-9);
     let over = ask(&far, &short);
     assert_eq!((over.status, over.code().as_deref()), (429, Some("over_budget")));
     assert!(over.text().contains("opens again at"), "{}", over.text());
     assert!(over.header("retry-after").unwrap().parse::<u64>().unwrap() > 1);
     assert_eq!(far.api.requests().len(), 3);
-    let metrics = get(far.gateway.admin, "/metrics").text();
-    assert!(metrics.contains("sluice_spend_usd_total{backend=\"far\"} 4"), "since the restart");
-    let told = get(far.gateway.admin, "/decisions").json();
+    let counted =
+        || get(far.gateway.admin, "/metrics").text().contains("sluice_spend_usd_total{backend=\"far\"} 4\n");
+    assert!(eventually(Duration::from_secs(5), counted), "since the restart");
+    let told = far.gateway.wait_decisions(2);
     assert_eq!(told[1]["cost"], json!({"usd": 4.0, "estimated": false}));
     // where there is another, it goes there
     far.gateway.reload_with(|setup| setup.backend("far")["fail_soft"] = json!(["small"]));
@@ -202,7 +209,7 @@ fn what_is_not_reported_is_guessed_and_said_so_and_a_failure_costs_nothing() {
     far.api.push(Behaviour::json(&json!({"choices": []})));
     let response = ask(&far, &json!({}));
     let tokens: f64 = response.header("x-sluice-tokens").unwrap().parse().unwrap();
-    let told = get(far.gateway.admin, "/decisions").json();
+    let told = far.gateway.wait_decisions(2);
     assert_eq!(told[0]["cost"]["estimated"], true);
     assert!(spent(&far) >= tokens * PRICE[0] / 1e6, "{}", spent(&far));
 }

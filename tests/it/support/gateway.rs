@@ -308,6 +308,17 @@ impl Gateway {
         client::get(self.admin, "/status").json()
     }
 
+    /// `GET /decisions` once there are so many: a record follows its answer by a moment.
+    ///
+    /// # Panics
+    /// When there never are.
+    pub fn wait_decisions(&self, count: usize) -> Value {
+        let all = || client::get(self.admin, "/decisions").json();
+        let came = eventually(PATIENCE, || all().as_array().is_some_and(|all| all.len() == count));
+        assert!(came, "{count} records awaited: {:#}", all());
+        all()
+    }
+
     /// `PUT /gates/gaming_pc`
     pub fn push(&self, body: &Value) -> Response {
         self.push_to("/gates/gaming_pc", body)
