@@ -100,11 +100,10 @@ impl Reading {
             ("input" | "prompt", Tree::Array(elements)) => {
                 self.said.push(elements.iter().filter_map(text).cloned().collect());
             }
-            ("input" | "prompt", _) => return None,
             ("messages", Tree::Array(messages)) => {
                 messages.iter().try_for_each(|message| self.message(message))?;
             }
-            ("messages", _) => return None,
+            ("input" | "prompt" | "messages", _) => return None,
             ("suffix" | "instructions" | "system", _) => self.nested(value)?,
             _ => {}
         }
@@ -233,5 +232,6 @@ fn whole(value: &Tree) -> Option<Option<u64>> {
         return Some(Some(number.parse().unwrap_or(u64::MAX)));
     }
     let value: f64 = number.parse().ok()?;
-    (value.is_finite() && value >= 0.0 && value.trunc() == value).then_some(Some(value as u64))
+    let fits = value.is_finite() && value >= 0.0 && value.trunc() == value;
+    fits.then(|| Some(format!("{:.0}", value.abs()).parse().unwrap_or(u64::MAX)))
 }

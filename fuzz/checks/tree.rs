@@ -177,7 +177,7 @@ fn write(tree: &Tree, style: Style, out: &mut String) {
         Tree::Number(number) => out.push_str(number),
         Tree::Text(text) => quote(text, style, out),
         Tree::Array(elements) => {
-            listed(['[', ']'], elements, style, out, |element, out| write(element, style, out))
+            listed(['[', ']'], elements, style, out, |element, out| write(element, style, out));
         }
         Tree::Object(members) => listed(['{', '}'], members, style, out, |(key, member), out| {
             space(style, out);
