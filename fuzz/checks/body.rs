@@ -86,9 +86,13 @@ fn facts(prompt: &Prompt, wanted: &Reading) {
 /// Splicing and then parsing is parsing and then replacing.
 fn spliced(prompt: &Prompt, body: &[u8], tree: &Tree, reading: &Reading, endpoint: Endpoint) {
     let forwarded = prompt.forwarded(body, MODEL);
-    assert_eq!(forwarded.len(), prompt.forwarded_len(body.len(), MODEL), "the length that is announced");
     let read = tree::parse(&forwarded).expect("what is forwarded is JSON");
     assert_eq!(read, replaced(tree, reading), "what the backend reads");
+    if prompt.stream && matches!(endpoint, Endpoint::ChatCompletions | Endpoint::Completions) {
+        let forwarded = prompt.forwarded_with_usage(body, MODEL);
+        let read = tree::parse(&forwarded).expect("what is forwarded with usage is JSON");
+        assert_eq!(read, told_of_usage(replaced(tree, reading), tree), "what is asked for");
+    }
     let again = prompt::read(&forwarded, endpoint, &Patterns::default()).expect("it is read again");
     assert_eq!(again.model, MODEL);
     assert_eq!(
@@ -110,6 +114,24 @@ fn replaced(tree: &Tree, reading: &Reading) -> Tree {
         }
     }
     tree
+}
+
+/// The same, with `stream_options.include_usage`: in its place, or as the first key, or behind a new model.
+fn told_of_usage(mut wanted: Tree, body: &Tree) -> Tree {
+    let (Tree::Object(members), Tree::Object(before)) = (&mut wanted, body) else { return wanted };
+    let key = Text::new("include_usage");
+    match members.iter_mut().find(|(key, _)| key.says("stream_options")) {
+        Some((_, Tree::Object(options))) => match options.iter_mut().find(|(name, _)| *name == key) {
+            Some((_, asked)) => *asked = Tree::Bool(true),
+            None => options.insert(0, (key, Tree::Bool(true))),
+        },
+        Some((_, options)) => *options = Tree::Object(vec![(key, Tree::Bool(true))]),
+        None => {
+            let options = Tree::Object(vec![(key, Tree::Bool(true))]);
+            members.insert(members.len() - before.len(), (Text::new("stream_options"), options));
+        }
+    }
+    wanted
 }
 
 /// Takes the tags out of these texts.
