@@ -89,12 +89,20 @@ pub fn load(settings_path: &Path) -> Result<Config, Problems> {
 /// # Errors
 /// Everything that is wrong in it.
 pub fn load_policy(path: &Path) -> Result<LoadedPolicy, Problems> {
-    let (node, bytes) = document(path)?;
+    parse_policy(path, &read(path).map_err(|problem| unreadable(path, problem))?)
+}
+
+/// The same of bytes that are at hand; `path` is only said in problems.
+///
+/// # Errors
+/// Everything that is wrong in them.
+pub fn parse_policy(path: &Path, bytes: &[u8]) -> Result<LoadedPolicy, Problems> {
+    let node = raw::parse(bytes).map_err(|problem| unreadable(path, problem))?;
     let findings = Findings::new(path);
     let directory = path.parent().unwrap_or(Path::new(""));
     let policy = policy::read(&Item::root(&node, &findings), directory);
     let (policy, warnings) = findings.finish(policy)?;
-    Ok(LoadedPolicy { policy, hash: hash(&bytes), warnings })
+    Ok(LoadedPolicy { policy, hash: hash(bytes), warnings })
 }
 
 type SettingsAndWarnings = (Settings, Vec<Problem>);
@@ -102,7 +110,7 @@ type SettingsAndWarnings = (Settings, Vec<Problem>);
 /// The settings, and where the policy is: known also from settings with mistakes elsewhere.
 fn load_settings(path: &Path) -> (Result<SettingsAndWarnings, Problems>, Option<PathBuf>) {
     let node = match document(path) {
-        Ok((node, _)) => node,
+        Ok(node) => node,
         Err(problems) => return (Err(problems), None),
     };
     let directory = path.parent().unwrap_or(Path::new(""));
@@ -114,11 +122,10 @@ fn load_settings(path: &Path) -> (Result<SettingsAndWarnings, Problems>, Option<
     (findings.finish(settings), policy_path)
 }
 
-/// A file's tree and its bytes.
-fn document(path: &Path) -> Result<(Node, Vec<u8>), Problems> {
-    let bytes = read(path).map_err(|problem| unreadable(path, problem))?;
-    let node = raw::parse(&bytes).map_err(|problem| unreadable(path, problem))?;
-    Ok((node, bytes))
+/// A file's tree.
+fn document(path: &Path) -> Result<Node, Problems> {
+    let parsed = read(path).and_then(|bytes| raw::parse(&bytes));
+    parsed.map_err(|problem| unreadable(path, problem))
 }
 
 /// The file's bytes, never more than one past the limit: a device or a pipe may have no end.

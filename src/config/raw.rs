@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use saphyr_parser::{Event, Marker, Parser, ScalarStyle, ScanError, Span, Tag};
+use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Tag};
 
 use super::scalar;
 
@@ -63,13 +63,20 @@ impl Unreadable {
 /// The tree of a file's only document.
 pub(super) fn parse(bytes: &[u8]) -> Result<Node, Unreadable> {
     let text = readable(bytes)?;
+    // The scanner sees what is missing at the end one line further down.
+    let last = lines(text);
     let mut builder = Builder::default();
     let mut parser = Parser::new_from_str(text);
     while let Some(event) = parser.next_event() {
-        let (event, span) = event.map_err(|error| syntax(&error))?;
-        builder.on(event, span)?;
+        let (event, span) = event.map_err(|error| syntax(&error, last))?;
+        builder.on(event, span.start.line().min(last))?;
     }
     builder.root.ok_or_else(|| Unreadable::new(1, "the file is empty", "start from the shipped one in conf/"))
+}
+
+/// How many lines there are, as YAML counts them: a CR alone ends one too.
+fn lines(text: &str) -> usize {
+    1 + text.replace("\r\n", "\n").matches(['\n', '\r']).count()
 }
 
 /// The bytes as text without control characters (the parser takes a NUL for the end of the file).
@@ -95,15 +102,16 @@ fn line_of(bytes: &[u8], at: usize) -> usize {
     1 + bytes.iter().take(at).filter(|byte| **byte == b'\n').count()
 }
 
-fn syntax(error: &ScanError) -> Unreadable {
+fn syntax(error: &ScanError, last: usize) -> Unreadable {
+    let line = error.marker().line().min(last);
     // The scanner has a limit of its own, beyond ours, and may look ahead that far.
     if error.info() == "recursion limit exceeded" {
-        return too_deep(error.marker().line());
+        return too_deep(line);
     }
     let column = error.marker().col() + 1;
     let what = error.info().replace(char::is_control, " ");
     let problem = format!("is not YAML: {what} at column {column}");
-    Unreadable::new(error.marker().line(), problem, "look at the indentation, quotes and brackets here")
+    Unreadable::new(line, problem, "look at the indentation, quotes and brackets here")
 }
 
 fn too_deep(line: usize) -> Unreadable {
@@ -133,8 +141,7 @@ enum Items {
 }
 
 impl Builder {
-    fn on(&mut self, event: Event<'_>, span: Span) -> Result<(), Unreadable> {
-        let line = span.start.line();
+    fn on(&mut self, event: Event<'_>, line: usize) -> Result<(), Unreadable> {
         match event {
             Event::DocumentStart(_) if self.root.is_some() => Err(Unreadable::new(
                 line,
@@ -143,7 +150,7 @@ impl Builder {
             )),
             Event::Scalar(text, style, anchor, tag) => {
                 let value = scalar_value(&text, style, tag.as_deref(), line)?;
-                self.scalar(Node { value, line }, &text, anchor, &span.start)
+                self.scalar(Node { value, line }, &text, anchor)
             }
             Event::SequenceStart(anchor, tag) => {
                 self.begin(line, anchor, tag.as_deref(), Items::List(Vec::new()))
@@ -157,10 +164,10 @@ impl Builder {
         }
     }
 
-    fn scalar(&mut self, node: Node, text: &str, anchor: usize, start: &Marker) -> Result<(), Unreadable> {
+    fn scalar(&mut self, node: Node, text: &str, anchor: usize) -> Result<(), Unreadable> {
         if let Some(Open { items: Items::Map(_, key @ None), .. }) = self.open.last_mut() {
-            *key = Some(map_key(text, &node, start.line())?);
-            return self.charge(1, text.len(), start.line());
+            *key = Some(map_key(text, &node)?);
+            return self.charge(1, text.len(), node.line);
         }
         self.charge(1, text.len(), node.line)?;
         self.place(node, anchor)
@@ -281,12 +288,12 @@ fn scalar_value(text: &str, style: ScalarStyle, tag: Option<&Tag>, line: usize) 
     Ok(if plain { scalar::plain(text) } else { Value::Text(text.to_owned()) })
 }
 
-fn map_key(text: &str, node: &Node, line: usize) -> Result<Key, Unreadable> {
+fn map_key(text: &str, node: &Node) -> Result<Key, Unreadable> {
     // Only written plainly is it YAML 1.1's merge key; quoted it is a name like any other.
     if text == "<<" && matches!(node.value, Value::Text(_)) {
-        return Err(Unreadable::new(line, "merge keys (`<<`) are not read", "write the keys out"));
+        return Err(Unreadable::new(node.line, "merge keys (`<<`) are not read", "write the keys out"));
     }
-    Ok(Key { text: text.to_owned(), line })
+    Ok(Key { text: text.to_owned(), line: node.line })
 }
 
 /// Only the tags that the core schema has, which say nothing that the reader does not check itself.

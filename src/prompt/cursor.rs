@@ -76,6 +76,11 @@ impl<'a> Cursor<'a> {
     /// The next key of the object that was entered, its value then comes next; `None` when the
     /// object has ended and was left. `first` is true before the first key, and is kept here.
     pub fn next_key(&mut self, first: &mut bool) -> Result<Option<Text>, Fault> {
+        self.metered_key(first, &mut ())
+    }
+
+    /// The same, and `meter` sees the key: decoded, so that an escape in it hides nothing.
+    fn metered_key(&mut self, first: &mut bool, meter: &mut impl Meter) -> Result<Option<Text>, Fault> {
         const KEY: &str = "a key in double quotes";
         match self.after_space() {
             Some(b'}') => {
@@ -90,7 +95,9 @@ impl<'a> Cursor<'a> {
         if self.after_space() != Some(b'"') {
             return Err(self.expected(KEY));
         }
-        let key = self.string(&mut ())?;
+        meter.mark();
+        let key = self.string(meter)?;
+        meter.mark();
         if self.after_space() != Some(b':') {
             return Err(self.expected("`:`"));
         }
@@ -195,11 +202,7 @@ impl<'a> Cursor<'a> {
         if !object {
             return self.next_element(first);
         }
-        let Some(key) = self.next_key(first)? else { return Ok(false) };
-        meter.mark();
-        meter.bare(key.raw(self.body).as_bytes());
-        meter.mark();
-        Ok(true)
+        Ok(self.metered_key(first, meter)?.is_some())
     }
 
     /// Passes over a value that holds no others.

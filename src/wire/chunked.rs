@@ -129,7 +129,8 @@ impl Chunked {
 /// The line before the first CRLF, or `None` while it is not there yet.
 fn line(rest: &[u8], longest: usize, fault: ChunkFault) -> Result<Option<&[u8]>, ChunkFault> {
     let Some(end) = memchr(b'\n', rest) else {
-        return if rest.len() > longest { Err(fault) } else { Ok(None) };
+        // Its CR may be there before its LF.
+        return if rest.len() > longest + 1 { Err(fault) } else { Ok(None) };
     };
     let line = rest.get(..end).and_then(|line| line.strip_suffix(b"\r")).ok_or(fault)?;
     let clean = line.iter().all(|byte| *byte == b'\t' || (*byte >= b' ' && *byte != 0x7f));
@@ -193,6 +194,19 @@ mod tests {
         ] {
             assert_eq!(decode(input).unwrap_err(), fault, "{:?}", String::from_utf8_lossy(input));
         }
+    }
+
+    #[test]
+    fn the_longest_size_line_is_taken_wherever_it_is_cut() {
+        let longest = [b"1;", [b'x'; MAX_SIZE_LINE - 2].as_slice(), b"\r\na\r\n0\r\n\r\n"].concat();
+        for cut in 0..longest.len() {
+            let (mut decoder, mut body) = (Chunked::default(), Vec::new());
+            let taken = decoder.feed(&longest[..cut], &mut body).unwrap().consumed;
+            assert!(decoder.feed(&longest[taken..], &mut body).unwrap().done, "cut at {cut}");
+            assert_eq!(body, b"a");
+        }
+        let longer = [b"1;", [b'x'; MAX_SIZE_LINE].as_slice()].concat();
+        assert_eq!(decode(&longer).unwrap_err(), ChunkFault::Size);
     }
 
     #[test]

@@ -56,3 +56,12 @@ fn aliases_count_as_deep_as_they_are() {
 fn a_byte_order_mark_is_no_text() {
     assert_eq!(parse("\u{feff}x".as_bytes()).unwrap(), text("x", 1));
 }
+
+#[test]
+fn no_line_is_past_the_files_end() {
+    for (broken, line) in [("a:\nb", 2), ("a:\r\nb", 2), ("a:\rb", 2), ("a: [", 1)] {
+        assert_eq!(parse(broken.as_bytes()).unwrap_err().line, line, "{broken:?}");
+    }
+    let Value::Map(entries) = parse(b"? ").unwrap().value else { panic!("no map") };
+    assert_eq!(entries[0].0, key("", 1));
+}

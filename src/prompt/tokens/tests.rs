@@ -1,5 +1,6 @@
 //! The estimate.
 
+use super::super::cursor::Cursor;
 use super::*;
 
 fn tokens(text: &str) -> u64 {
@@ -132,4 +133,15 @@ fn a_run_stops_where_a_strings_own_bytes_do() {
     for stop in ["\"", "\\", "\n", "\0", "\u{1f}"] {
         assert_eq!(Tally::new().run(format!("ab{stop}c").as_bytes()), 2);
     }
+}
+
+#[test]
+fn an_escape_hides_no_key_of_a_tool() {
+    let tokens = |key: &str| {
+        let body = format!("{{\"{key} and a long name behind it, word by word\":1}}");
+        let mut tally = Tally::new();
+        Cursor::new(&body).skip(&mut tally).unwrap();
+        tally.tokens()
+    };
+    assert_eq!(tokens(r"\u0061"), tokens("a"));
 }

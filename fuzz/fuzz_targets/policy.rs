@@ -1,0 +1,5 @@
+//! `checks/policy.rs`, with what libFuzzer makes up.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| sluice_fuzz::policy::check(bytes));
