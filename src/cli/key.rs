@@ -9,6 +9,7 @@ use super::out;
 
 /// Keys of clients
 #[derive(Debug, Args)]
+#[command(disable_help_subcommand = true)]
 pub struct Key {
     #[command(subcommand)]
     command: Command,

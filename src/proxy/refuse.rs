@@ -171,7 +171,9 @@ fn no_candidate(reason: Reason) -> Refused {
         Reason::QueueTimeout => Refused::new(504, "queue_timeout", "no slot on the GPU became free in time"),
         Reason::NotAllowed => not_allowed(),
         Reason::OverBudget => Refused::new(429, "over_budget", "the budget of this backend is used up"),
-        Reason::GateClosed | Reason::GateUnknown => nobody_for("the gaming PC's gate is not open"),
+        Reason::GateClosed | Reason::GateUnknown => {
+            nobody_for("the gate before the model server is not open")
+        }
         Reason::Asleep => nobody_for("the model is asleep"),
         Reason::Unhealthy | Reason::OverContext | Reason::Matched => nobody_for("no model server is healthy"),
     }

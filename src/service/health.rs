@@ -28,9 +28,10 @@ impl Prober {
     /// # Errors
     /// A path that is no request target; `config` has checked it, so it does not happen.
     pub fn new(backend: &str, peer: Arc<LivePeer>, health: Health) -> Result<Self> {
-        let mut check = HttpHealthCheck::new(&peer.address, false);
+        let tls_name = peer.tls_name.as_deref();
+        let mut check = HttpHealthCheck::new(tls_name.unwrap_or(&peer.target), tls_name.is_some());
         let mut head = RequestHeader::build("GET", health.path.as_bytes(), Some(2))?;
-        head.insert_header("host", &peer.address)?;
+        head.insert_header("host", peer.host())?;
         check.req = head;
         check.peer_template.options.connection_timeout = Some(health.timeout);
         check.peer_template.options.read_timeout = Some(health.timeout);
@@ -72,7 +73,7 @@ impl Prober {
         let address = match self.peer.literal {
             Some(address) => address,
             None => {
-                let mut found = tokio::net::lookup_host(&self.peer.address)
+                let mut found = tokio::net::lookup_host(&self.peer.target)
                     .await
                     .or_err(ErrorType::ConnectError, "looking up")?;
                 found

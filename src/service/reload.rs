@@ -90,7 +90,8 @@ impl Reloader {
     fn swap(&self) -> Result<u64, Problems> {
         let loaded = config::load_policy(&self.path)?;
         let before = self.fleet.live();
-        if before.hash == loaded.hash {
+        // The same text may read other keys from their files.
+        if before.hash == loaded.hash && before.policy == loaded.policy {
             return Ok(before.generation);
         }
         let changes = changes::between(&before.policy, &loaded.policy);

@@ -73,6 +73,7 @@ pub fn exchange(decision: Value, finished: &Finished<'_>, request_id: &str, time
     record.insert("first_byte".into(), finished.first_byte.map(milliseconds).into());
     record.insert("total".into(), milliseconds(finished.total).into());
     record.insert("aborted".into(), finished.aborted.into());
+    record.insert("broken".into(), finished.broken.into());
     record.insert("external".into(), finished.leaves_the_house.into());
     if let Some((usd, estimated)) = finished.cost {
         record.insert("cost".into(), json!({"usd": usd, "estimated": estimated}));

@@ -67,6 +67,7 @@ fn a_routed_exchange_is_its_decision_and_what_came_of_it() {
             "first_byte",
             "total",
             "aborted",
+            "broken",
             "external",
         ]
     );
@@ -174,6 +175,8 @@ fn a_full_file_is_put_aside() {
     assert!(eventually(PATIENCE, || aside(2).exists()), "some were put aside");
     assert!(!aside(3).exists(), "and no more are kept");
     for path in [file(&gateway), aside(1), aside(2)] {
+        // while a file is put aside its name is nobody's for a moment
+        assert!(eventually(PATIENCE, || path.exists()), "{}", path.display());
         let text = std::fs::read_to_string(path).expect("a file");
         assert!(text.len() <= 2048, "{} bytes", text.len());
         assert!(text.lines().all(|line| serde_json::from_str::<Value>(line).is_ok()), "whole lines: {text}");

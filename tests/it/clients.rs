@@ -177,6 +177,19 @@ fn a_key_that_is_taken_away_is_nobodys_at_once() {
 }
 
 #[test]
+fn a_key_file_is_read_again_with_the_policy() {
+    let gateway = Gateway::with(|setup| {
+        setup.policy["clients"] = json!({"laptop": {"key_file": "laptop.key"}});
+        setup.files.push(("laptop.key".into(), b"sk-old".to_vec()));
+    });
+    let by = |key: &str| ask(&gateway, &[("x-api-key", key)], "auto").status;
+    assert_eq!((by("sk-old"), by("sk-new")), (200, 401));
+    std::fs::write(gateway.config().with_file_name("laptop.key"), "sk-new\n").unwrap();
+    assert_eq!(gateway.reload().status, 200, "the policy's own text is the same");
+    assert_eq!((by("sk-old"), by("sk-new")), (401, 200));
+}
+
+#[test]
 fn a_key_that_was_made_is_one() {
     let made = sluice(&["key", "new", "phone", "--json"]).output().unwrap();
     assert!(made.status.success());

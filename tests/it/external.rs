@@ -8,7 +8,7 @@ use super::support::behaviour::Behaviour;
 use super::support::client::{Response, eventually, get};
 use super::support::gateway::{CHAT, Gateway, House, Setup, chat};
 use super::support::listener::Listener;
-use super::support::peer::Peer;
+use super::support::peer::{Health, Peer};
 use super::support::tls::{Authority, Flaw};
 
 /// Prices at which a token of the prompt is a cent and one of the answer a dollar.
@@ -112,6 +112,15 @@ fn a_certificate_that_is_not_good_is_a_failed_connect() {
     assert_eq!((response.status, response.header("x-sluice-backend")), (200, Some("small")));
     assert_eq!(response.header("x-sluice-reason"), Some("connect_failed"));
     assert_eq!(unknown.api.requests().len(), 0);
+}
+
+#[test]
+fn a_probe_that_is_asked_for_is_made_over_tls_too() {
+    let far = trusting(far(Flaw::None, &json!({"health": {"interval": "100ms"}}), |_| {}));
+    far.api.wait_probes(2);
+    far.gateway.wait_backend("far", true);
+    far.api.set_health(Health::Down);
+    far.gateway.wait_backend("far", false);
 }
 
 #[test]
@@ -226,11 +235,16 @@ fn it_is_never_asked_twice() {
         assert_eq!(ask(&far, &json!({})).header("x-sluice-backend"), Some("far"));
     }
     // also not when a pooled connection was closed under the request
-    far.api.push(Behaviour::close_reused());
-    let before = far.api.requests().len();
-    let response = ask(&far, &json!({}));
-    assert_eq!(response.header("x-sluice-backend"), Some("small"));
-    assert!(far.api.requests().len() <= before + 1);
+    let fell = eventually(Duration::from_secs(10), || {
+        // it is not pooled yet where the last answer has only just ended
+        far.api.push(Behaviour::close_reused());
+        let before = far.api.requests().len();
+        let response = ask(&far, &json!({}));
+        assert_eq!(response.status, 200);
+        assert!(far.api.requests().len() <= before + 1, "once");
+        response.header("x-sluice-backend") == Some("small")
+    });
+    assert!(fell);
 }
 
 #[test]

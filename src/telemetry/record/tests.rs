@@ -120,7 +120,7 @@ fn an_exchange_is_its_decision_and_what_came_of_it() {
     let wanted = json!({
         "time": "2027-01-15T08:00:00.123Z", "request_id": "id-1", "outcome": "route", "facts": {"tokens": 123},
         "status": 200, "attempts": 1, "tokens": {"prompt": 120, "completion": null}, "queued": 0.0,
-        "first_byte": 5.0, "total": 1234.567, "aborted": false, "external": false,
+        "first_byte": 5.0, "total": 1234.567, "aborted": false, "broken": null, "external": false,
     });
     assert_eq!(told, wanted);
     let billed = Finished { cost: Some((0.25, true)), leaves_the_house: true, ..finished };
