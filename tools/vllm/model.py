@@ -19,7 +19,9 @@ SPLIT = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
 SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
-TOOL_WORDS = ("<tool_call>", "</tool_call>")  # one token each, and part of the text
+# One token each, and part of the text: of Qwen 2.5, and what Qwen 3 has besides.
+TOOL_WORDS = ("<tool_call>", "</tool_call>")
+LATER_WORDS = ("<tool_response>", "</tool_response>", "<think>", "</think>")
 SEED = 20_250_801
 
 
@@ -37,7 +39,8 @@ def tokenizer(template: str, context: int) -> PreTrainedTokenizerFast:
     made: Tokenizer = TikTokenConverter(vocab_file=str(vocabulary), pattern=SPLIT).converted()
     made.normalizer = normalizers.NFC()
     made.add_special_tokens([AddedToken(word, normalized=False, special=True) for word in SPECIAL])
-    made.add_tokens([AddedToken(word, normalized=False) for word in TOOL_WORDS])
+    words = TOOL_WORDS + (() if template.startswith("qwen2") else LATER_WORDS)
+    made.add_tokens([AddedToken(word, normalized=False) for word in words])
     fast = PreTrainedTokenizerFast(
         tokenizer_object=made, eos_token="<|im_end|>", pad_token="<|endoftext|>", model_max_length=context
     )

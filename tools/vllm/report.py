@@ -26,6 +26,10 @@ class Report:
     def faults(self) -> list[Result]:
         return [result for result in [*self.compared, *self.checked] if result.fault]
 
+    def is_empty(self) -> bool:
+        """Nothing was tried: a filter that nothing matches must not look like success."""
+        return not (self.compared or self.checked or self.estimated or self.speed)
+
     def write(self, path: pathlib.Path) -> None:
         found: dict[str, Any] = dataclasses.asdict(self)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -65,5 +69,5 @@ def print_estimates(estimated: list[Estimated], constants: dict[str, dict[str, i
 
 def print_speed(figures: list[Figure]) -> None:
     print("\n## vllm bench serve\n")
-    rows = [[one.name, f"{one.direct:.2f}", f"{one.proxied:.2f}", f"{one.ratio:.3f}"] for one in figures]
+    rows = [[one.name, f"{one.direct:.2f}", f"{one.proxied:.2f}", f"{one.ratio:.2f}" if one.ratio else ""] for one in figures]
     table(["", "directly", "through sluice", "ratio"], rows)

@@ -104,6 +104,15 @@ class Process:
                 if os.getsid(int(entry.name)) == self._child.pid and state != "Z":
                     yield int(entry.name)
 
+    def cpu(self) -> float:
+        """Seconds of CPU that the processes of its session have used so far."""
+        ticks = 0
+        for pid in self.pids():
+            with contextlib.suppress(OSError):
+                fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+                ticks += int(fields[11]) + int(fields[12])
+        return ticks / os.sysconf("SC_CLK_TCK")
+
     def signal(self, number: signal.Signals) -> None:
         for pid in self.pids():
             with contextlib.suppress(ProcessLookupError):

@@ -17,6 +17,8 @@ FIGURES = {
     "time to the first token, mean ms": "mean_ttft_ms",
     "between tokens, median ms": "median_itl_ms",
     "a token of output, mean ms": "mean_tpot_ms",
+    "CPU of vLLM, ms a request": "vllm_cpu",
+    "CPU of sluice, ms a request": "sluice_cpu",
 }
 SECONDS = 900
 
@@ -30,8 +32,8 @@ class Figure:
     proxied: float
 
     @property
-    def ratio(self) -> float:
-        return self.proxied / self.direct
+    def ratio(self) -> float | None:
+        return self.proxied / self.direct if self.direct else None
 
 
 def bench(site: Site, port: int, seed: int, folder: pathlib.Path) -> dict[str, float]:
@@ -46,13 +48,16 @@ def bench(site: Site, port: int, seed: int, folder: pathlib.Path) -> dict[str, f
         "--disable-tqdm", "--save-result", "--result-filename", str(result),
     ]  # fmt: skip
     env = os.environ | {"HF_HUB_OFFLINE": "1", "VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1"}
+    before = small.cpu(), site.sluice.cpu()
     done = subprocess.run(command, check=False, cwd=folder, env=env, capture_output=True, text=True, timeout=SECONDS)
     if done.returncode or not result.exists():
         raise RuntimeError(f"vllm bench serve ended with {done.returncode}:\n{(done.stdout + done.stderr)[-2_000:]}")
     found: dict[str, float] = json.loads(result.read_text())
     if found["completed"] != PROMPTS:
         raise RuntimeError(f"only {found['completed']} of {PROMPTS} requests were answered")
-    return found
+    after = small.cpu(), site.sluice.cpu()
+    spent = [(last - first) / PROMPTS * 1_000 for first, last in zip(before, after, strict=True)]
+    return found | {"vllm_cpu": spent[0], "sluice_cpu": spent[1]}
 
 
 def rounds(site: Site, count: int, folder: pathlib.Path) -> list[Figure]:
