@@ -9,7 +9,7 @@ import json
 import re
 from typing import Any
 
-from wire import Answer
+from exchange import Answer
 
 # Random ids of vLLM's own, and times in whole seconds.
 RANDOM_ID = re.compile(rb'"((?:msg|rs|fc|call|resp|chatcmpl-tool|tool|item)[_-])[0-9a-zA-Z]{8,}"')

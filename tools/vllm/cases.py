@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from answers import body_difference, difference, masked
+from exchange import Answer, ask
 from servers import Site
-from wire import Answer, ask
 
 CHAT, TEXT = "/v1/chat/completions", "/v1/completions"
 RESPONSES, MESSAGES, COUNT = "/v1/responses", "/v1/messages", "/v1/messages/count_tokens"

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from cases import CHAT, Result, chat
+from exchange import Answer, Exchange
 from servers import Site
-from wire import Answer, Exchange
 
 Check = Callable[[Site], str]
 

@@ -6,11 +6,12 @@ import time
 
 from cases import CHAT, TEXT, chat
 from checks import Check, long_stream, must, open_stream, text_of, words
+from exchange import Answer, Exchange, ask, wait_until
 from servers import Site, Vllm
-from wire import Answer, Exchange, ask, wait_until
 
 LEFT_SECONDS = 1.0  # a client that goes away frees everything within one second
 STREAMS = 20
+CONNECTIONS, KEPT_SECONDS = 24, 5.0  # uvicorn, which vLLM is served by, keeps a quiet connection for so long
 
 def twenty_streams(site: Site) -> str:
     """20 streams at once: each says what it says directly and alone; eight run, the rest wait at sluice"""
@@ -101,7 +102,23 @@ def queued(site: Site) -> int:
     return int(site.sluice.status()["gpus"]["rtx3070"]["queued"])
 
 
+def as_the_server_closes(site: Site) -> str:
+    """24 connections kept open, each asked again in the moment in which vLLM's HTTP server closes it, after 5 s of quiet"""
+    body = {"model": "small", "prompt": "Say hello."}
+    with concurrent.futures.ThreadPoolExecutor(CONNECTIONS) as pool:
+
+        def twice(number: int) -> list[Answer]:
+            first = ask(site.sluice.port, "POST", "/tokenize", body)
+            time.sleep(KEPT_SECONDS + (number - CONNECTIONS / 2) * 0.01)
+            return [first, ask(site.sluice.port, "POST", "/tokenize", body)]
+
+        answers = [answer for pair in pool.map(twice, range(CONNECTIONS)) for answer in pair]
+    bad = [answer for answer in answers if answer.status != 200 or answer.headers["x-sluice-backend"] != "small"]
+    must(not bad, f"{len(bad)} of {len(answers)} were not answered by small: {bad[0].text if bad else ''}")
+    return f"{len(answers)} answers, all 200"
+
+
 CROWD: list[Check] = [
     twenty_streams, leaving("leave", True), leaving("leave", False), leaving("stop_sending", True),
-    leaving("stop_sending", False), leaving_during_the_prefill, leaving_the_queue,
+    leaving("stop_sending", False), leaving_during_the_prefill, leaving_the_queue, as_the_server_closes,
 ]

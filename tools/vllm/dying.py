@@ -7,9 +7,9 @@ import os
 import signal
 
 from cases import CHAT, chat
-from checks import Check, must, must_say, open_stream, text_of
+from checks import Check, long_stream, must, must_say, open_stream, text_of
+from exchange import Exchange, ask, wait_until
 from servers import Site, Vllm
-from wire import Exchange, ask, wait_until
 
 
 def killed_before_its_first_token(site: Site) -> str:
@@ -28,10 +28,10 @@ def killed_before_its_first_token(site: Site) -> str:
         answer = waiting.result()
     must_say(answer, 200, backend="big", attempts="2")
     said = text_of(answer)
-    last = last_line(running)
-    must(last.startswith('data: {"error"'), f"the stream that ran ended with {last[:200]!r}")
+    last = end_of(running)
+    must('data: {"error"' in last, f"the stream that ran ended with {last[:200]!r}")
     head = "its head had been sent" if sent else "no head had been sent"
-    return f"{head}; reason {answer.headers['x-sluice-reason']}, {len(said)} characters; a stream that ran ended with {last[:120]}"
+    return f"{head}; reason {answer.headers['x-sluice-reason']}, {len(said)} characters; a stream that ran ended with {last[-140:]}"
 
 
 def heads(vllm: Vllm) -> int:
@@ -44,17 +44,25 @@ def freeze(vllm: Vllm) -> None:
     os.kill(vllm.engine(), signal.SIGSTOP)
 
 
-def last_line(exchange: Exchange) -> str:
-    last = ""
-    with contextlib.suppress(http.client.HTTPException, OSError):
+def end_of(exchange: Exchange) -> str:
+    """The last two lines of a stream, and how it broke off when it did not end as it should."""
+    last: list[str] = []
+    try:
         for line in exchange.events():
-            last = line
-    return last
+            last = [*last[-1:], line]
+    except (http.client.HTTPException, OSError) as broken:
+        last.append(f"({type(broken).__name__})")
+    return " ".join(last)
 
 
-def available(site: Site) -> bool:
-    """What /v1/models says of small."""
-    return bool(ask(site.sluice.port, "GET", "/v1/models/small").json()["sluice"]["available"])
+def tells(end: str) -> bool:
+    """A client can see from the end of a stream that it is not whole: by an error, or by why vLLM says it finished."""
+    return '{"error"' in end or '"finish_reason":"abort"' in end or not end.endswith("data: [DONE]")
+
+
+def available(site: Site, model: str = "small") -> bool:
+    """What /v1/models says of a model."""
+    return bool(ask(site.sluice.port, "GET", f"/v1/models/{model}").json()["sluice"]["available"])
 
 
 def while_it_is_away(site: Site) -> str:
@@ -75,4 +83,34 @@ def when_it_is_back(site: Site) -> str:
     return f"{took:.1f} s after it was healthy"
 
 
-DYING: list[Check] = [killed_before_its_first_token, while_it_is_away, when_it_is_back]
+def its_engine_dies(site: Site) -> str:
+    """big's engine is killed and its HTTP server lives on for a moment: a stream that ran ends with an error, the next goes to small"""
+    big = site.vllm["big"]
+    running = open_stream(site, big.name)
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        plain = pool.submit(ask, site.sluice.port, "POST", CHAT, long_stream(big.name) | {"stream": False})
+        wait_until(lambda: big.running() == 2, 20, "vLLM runs both")
+        os.kill(big.engine(), signal.SIGKILL)
+        streamed, answer = end_of(running), plain.result()
+    must(tells(streamed), f"the stream that ran ended with {streamed[-200:]!r}")
+    wait_until(lambda: not available(site, big.name), 30, "/v1/models says that big is not available")
+    must_say(ask(site.sluice.port, "POST", CHAT, chat(model=big.name)), 200, backend="small")
+    return f"the stream ended with {streamed[-200:]}; the plain answer: {answer.status} from {answer.headers.get('x-sluice-backend')}, {answer.text[:110]}"
+
+
+def it_is_asked_to_stop(site: Site) -> str:
+    """small is asked to stop (SIGTERM) during a stream, and both are gone: 503, with Retry-After"""
+    # How vLLM ends the stream is told and not judged: it is not the same each time, directly either.
+    small = site.vllm["small"]
+    running = open_stream(site, "small")
+    small.stop()
+    streamed = end_of(running)
+    wait_until(lambda: not available(site), 10, "/v1/models says that small is not available")
+    answer = ask(site.sluice.port, "POST", CHAT, chat(model="small"))
+    must(answer.status == 503 and "retry-after" in answer.headers, f"{answer.status} {answer.text[:200]}")
+    return f"ended with {streamed[-300:]}; then, with both gone: 503 {answer.json()['error']['code']}"
+
+
+DYING: list[Check] = [
+    killed_before_its_first_token, while_it_is_away, when_it_is_back, its_engine_dies, it_is_asked_to_stop
+]

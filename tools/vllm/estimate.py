@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from cases import CALLED, CHAT, SAY, TOOLS
+from exchange import ask
 from servers import Site, Vllm
-from wire import ask
 
 ALIAS = {"small": "small", "big": "qwen3-coder-14b"}
 LOOKED_UP: list[Callable[..., Any]] = [

@@ -2,8 +2,8 @@
 
 from cases import CHAT, TEXT, chat, too_long
 from checks import Check, must, must_say, words
+from exchange import ask
 from servers import Site
-from wire import ask
 
 
 def models_have_vllms_windows(site: Site) -> str:

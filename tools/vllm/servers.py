@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 from typing import Any, Self
 
-from wire import ask, wait_until
+from exchange import ask, wait_until
 
 HERE = pathlib.Path(__file__).resolve().parent
 VLLM_START_SECONDS = 900

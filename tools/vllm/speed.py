@@ -40,6 +40,7 @@ def bench(site: Site, port: int, seed: int, folder: pathlib.Path) -> dict[str, f
     """One run of the tool against a port."""
     small = site.vllm["small"]
     result = folder / "bench.json"
+    result.unlink(missing_ok=True)
     command = [
         str(site.env / "venv/bin/vllm"), "bench", "serve", "--backend", "openai-chat", "--endpoint", "/v1/chat/completions",
         "--base-url", f"http://127.0.0.1:{port}", "--model", small.name, "--tokenizer", str(site.env / "models/small"),

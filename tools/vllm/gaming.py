@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 from cases import CHAT, chat
 from checks import Check, must, must_say, open_stream, words
+from exchange import ask, wait_until
 from servers import Site
-from wire import ask, wait_until
 
 
 @contextlib.contextmanager
