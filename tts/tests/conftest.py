@@ -24,8 +24,8 @@ def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
     monkeypatch.delenv("HF_TOKEN", raising=False)
     with ExitStack() as stack:
 
-        def run(engine: Engine | None = None, *, ready: bool = True, **settings: Any) -> Running:
-            running = stack.enter_context(Running(engine, {"state_dir": tmp_path, "engine": "standin", **settings}))
+        def run(double: Engine | None = None, *, ready: bool = True, **settings: Any) -> Running:
+            running = stack.enter_context(Running(double, {"state_dir": tmp_path, "engine": "standin", **settings}))
             if ready:
                 running.wait("ready")
             return running

@@ -60,6 +60,8 @@ class StandIn:
         return sound
 
     def _work(self, duration: float, stopped: Callable[[], bool]) -> None:
+        if stopped():  # before it has touched the card
+            raise StoppedError
         began = time.monotonic_ns()
         outcome = "stopped"
         try:

@@ -1,6 +1,7 @@
 """`tts fetch`: the weights from Hugging Face, once, with progress bars; every failure says what to do."""
 
 import errno
+import os
 import shutil
 from pathlib import Path
 
@@ -34,6 +35,7 @@ def fetch(settings: Settings, *, force: bool = False) -> Path:
                 revision=settings.revision,
                 cache_dir=settings.state_dir / "hub",
                 token=secret,
+                endpoint=os.environ.get("HF_ENDPOINT"),
                 allow_patterns=list(PATTERNS),
                 force_download=force,
             )
@@ -60,6 +62,8 @@ def _check(folder: Path) -> None:
 def _reason(error: Exception, settings: Settings) -> str:
     """In order: the special kinds of an answer before the general one."""
     page = f"huggingface.co/{settings.repository}"
+    if isinstance(error, LocalEntryNotFoundError):
+        return _unreached(error, settings.state_dir)
     if isinstance(error, GatedRepoError | RepositoryNotFoundError) and _status(error) != 403:
         return f"the token is not accepted, or may not see {page}: make a new one with read access"
     if isinstance(error, GatedRepoError) or _status(error) == 403:

@@ -36,6 +36,7 @@ class Speech:
         body = await read_json(request, settings.body_timeout)
         began = time.monotonic()
         asked = speech_request(body, service.models, settings.max_input)
+        service.worker.check()  # before the voice: what there is of its own, the engine knows once it is loaded
         listener = Listener()
         job = await asyncio.to_thread(self._job, asked, listener)
         service.worker.submit(job)

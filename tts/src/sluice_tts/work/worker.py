@@ -77,10 +77,14 @@ class Worker:
             return Condition("stuck", f"a piece has taken more than {self._times.piece:g} s: restart the service")
         return self._readiness.now()
 
-    def submit(self, job: Job) -> None:
-        """Puts a job in line; 503 when nothing can be spoken, 429 when the line is full."""
+    def check(self) -> None:
+        """503 when nothing can be spoken."""
         if not self.condition().ready:
             raise self._refusal()
+
+    def submit(self, job: Job) -> None:
+        """Puts a job in line; 503 when nothing can be spoken, 429 when the line is full."""
+        self.check()
         if not self._line.join(job):
             waiting = len(self._line)
             message = f"{waiting} requests wait, as many as may"
