@@ -76,16 +76,25 @@ class Process:
     def __exit__(self, *_: object) -> None:
         self.end(signal.SIGTERM)
 
+    @property
+    def pid(self) -> int:
+        """Its number."""
+        return self._process.pid
+
     def url(self, before: str) -> str:
         """The address that it prints after these words."""
-        until = time.monotonic() + START
+        return self.wait_for(rf"{before} (http://\S+)", START).group(1)
+
+    def wait_for(self, pattern: str, seconds: float = 300.0) -> "re.Match[str]":
+        """Waits until a line matches."""
+        until = time.monotonic() + seconds
         while True:
             try:
                 line = self._lines.get(timeout=max(0.0, until - time.monotonic()))
             except queue.Empty:
-                raise AssertionError(f"{before!r} was not printed; it said: {''.join(self._all)}") from None
-            if found := re.search(rf"{before} (http://\S+)", line):
-                return found.group(1)
+                raise AssertionError(f"{pattern!r} was not printed; it said: {''.join(self._all)}") from None
+            if found := re.search(pattern, line):
+                return found
 
     def end(self, number: signal.Signals) -> int:
         """Tells it to end, and waits until it has."""

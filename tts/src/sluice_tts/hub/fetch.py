@@ -60,21 +60,23 @@ def _check(folder: Path) -> None:
 
 
 def _reason(error: Exception, settings: Settings) -> str:
+    if isinstance(error, HfHubHTTPError) and not isinstance(error, LocalEntryNotFoundError):
+        return _refused(error, settings)
+    if isinstance(error, OfflineModeIsEnabled):
+        return "HF_HUB_OFFLINE is set: unset it to download"
+    return _unreached(error, settings.state_dir)
+
+
+def _refused(error: HfHubHTTPError, settings: Settings) -> str:
     """In order: the special kinds of an answer before the general one."""
     page = f"huggingface.co/{settings.repository}"
-    if isinstance(error, LocalEntryNotFoundError):
-        return _unreached(error, settings.state_dir)
     if isinstance(error, GatedRepoError | RepositoryNotFoundError) and _status(error) != 403:
         return f"the token is not accepted, or may not see {page}: make a new one with read access"
-    if isinstance(error, GatedRepoError) or _status(error) == 403:
+    if _status(error) == 403:
         return f"the licence is not accepted yet: open {page} with the token's account and agree, then try again"
     if isinstance(error, RevisionNotFoundError):
         return f'{page} has no revision "{settings.revision}"'
-    if isinstance(error, OfflineModeIsEnabled):
-        return "HF_HUB_OFFLINE is set: unset it to download"
-    if isinstance(error, HfHubHTTPError):
-        return f"{page} answered {_status(error)}: try again later"
-    return _unreached(error, settings.state_dir)
+    return f"{page} answered {_status(error)}: try again later"
 
 
 def _unreached(error: Exception, state: Path) -> str:
