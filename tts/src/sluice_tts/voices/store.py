@@ -95,7 +95,7 @@ class Store:
         """Files are put here by hand too: each content is judged once."""
         digest = hashlib.sha256(data).hexdigest()
         if digest not in self._judged:
-            found = _judge(_read(data))
+            found = refusals(_read(data))
             if found:
                 raise _refused(found, f'the file of the voice "{name}" is no good reference: ')
             self._judged.add(digest)
@@ -116,7 +116,7 @@ def _reference(data: bytes, convert: bool) -> bytes:
     recording = _read(data)
     if convert:
         recording = mended(recording)
-    if found := _judge(recording):
+    if found := refusals(recording):
         raise _refused(found, "the recording is no good reference: ")
     return wav(recording)
 
@@ -126,10 +126,6 @@ def _read(data: bytes) -> Recording:
         return decode(data)
     except NoRecordingError as error:
         raise invalid(str(error), "file", "invalid_audio") from error
-
-
-def _judge(recording: Recording) -> list[Refusal]:
-    return refusals(recording)
 
 
 def _refused(found: list[Refusal], begin: str) -> ApiError:
