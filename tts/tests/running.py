@@ -1,8 +1,11 @@
 """The service on a free port of this process, and a client for it."""
 
+import json
+import socket
 import threading
 import time
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -45,6 +48,23 @@ class Running:
     def speak(self, text: str = "Good evening.", **members: Any) -> httpx.Response:
         """A request for speech; members that are None are left out."""
         return self.client.post("/v1/audio/speech", json=body(text, **members))
+
+    def ask(self, text: str = "Good evening.") -> socket.socket:
+        """A request whose client can hang up whenever it likes; the answer is not read."""
+        where = urlsplit(self.url)
+        data = json.dumps(body(text)).encode()
+        head = f"POST /v1/audio/speech HTTP/1.1\r\nHost: tts\r\nContent-Length: {len(data)}\r\n"
+        head += "Content-Type: application/json\r\n\r\n"
+        connection = socket.create_connection((where.hostname, where.port), timeout=START)
+        connection.sendall(head.encode() + data)
+        return connection
+
+    def wait_waiting(self, number: int) -> None:
+        """Waits until so many requests are in line."""
+        until = time.monotonic() + START
+        while (waiting := self.metric("tts_waiting")) != number:
+            assert time.monotonic() < until, f"{waiting} wait, not {number}"
+            time.sleep(0.01)
 
     def upload(self, name: str, data: bytes, **query: str) -> httpx.Response:
         """A new voice."""
