@@ -11,9 +11,12 @@ from hub import COMMIT, GOOD, STRANGER, Hub
 from sluice_tts.engine.base import UnavailableError
 from sluice_tts.hub.fetch import FetchError, fetch
 from sluice_tts.hub.files import WEIGHTS, broken
+from sluice_tts.hub.first import FirstFetch
 from sluice_tts.hub.token import TokenError, token
 from sluice_tts.hub.weights import Weights
 from sluice_tts.settings import Settings, load
+
+SOURCE = Path(__file__).resolve().parents[1] / "src"
 
 
 def safetensors(size: int) -> bytes:
@@ -110,6 +113,20 @@ def test_a_repository_of_something_else(hub: Hub, settings: Settings) -> None:
     (hub.files / WEIGHTS[0]).unlink()
     with pytest.raises(FetchError, match=f"has no {WEIGHTS[0]}"):
         fetch(settings)
+
+
+def test_a_service_that_fetches_itself(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(SOURCE))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    weights = FirstFetch(load(state_dir=tmp_path / "state"))
+    monkeypatch.setenv("HF_TOKEN", "hf_wrong")
+    with pytest.raises(UnavailableError, match="fetching them failed: the token is not accepted"):
+        weights.folder()
+    monkeypatch.setenv("HF_TOKEN", GOOD)
+    assert weights.folder().name == COMMIT
+    hub.asked.clear()
+    assert weights.folder().name == COMMIT
+    assert hub.asked == []
 
 
 def test_before_the_first_fetch(settings: Settings) -> None:

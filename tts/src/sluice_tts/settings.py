@@ -35,6 +35,7 @@ class Settings(BaseSettings):
     repository: str = Field("ResembleAI/chatterbox-turbo", pattern=r"^[\w.-]+/[\w.-]+$")
     revision: str = "main"
     token_file: Path | None = None
+    fetch: bool = False
 
     max_input: int = Field(4096, ge=1, le=100_000)
     max_queue: int = Field(8, ge=0, le=1024)

@@ -3,6 +3,7 @@
 from sluice_tts.engine.base import Engine
 from sluice_tts.engine.chatterbox import Chatterbox
 from sluice_tts.engine.standin import Pace, StandIn
+from sluice_tts.hub.first import FirstFetch
 from sluice_tts.hub.weights import Weights
 from sluice_tts.settings import Settings
 
@@ -12,4 +13,5 @@ def engine(settings: Settings) -> Engine:
     cache = settings.state_dir / "conditionals"
     if settings.engine == "standin":
         return StandIn(cache, settings.cached_voices, Pace(settings.standin_pace, settings.standin_log))
-    return Chatterbox(settings.device, Weights(settings).folder, cache, settings.cached_voices)
+    weights = FirstFetch(settings) if settings.fetch else Weights(settings)
+    return Chatterbox(settings.device, weights.folder, cache, settings.cached_voices)
