@@ -129,7 +129,8 @@ def test_a_client_that_leaves_while_it_is_spoken_to_stops_the_synthesis(start: S
     service = start(engine)
     engine.allowed.release()
     with service.client.stream("POST", "/v1/audio/speech", json=body(LONG, response_format="pcm")) as answer:
-        next(answer.iter_raw())
+        parts = answer.iter_raw()
+        next(parts)
         assert engine.begun.acquire(timeout=WAIT)
         assert engine.begun.acquire(timeout=WAIT)
     assert engine.stopped.wait(WAIT)

@@ -1,6 +1,7 @@
 """Bodies: read whole, within a size and a time, and JSON without the traps that parsers differ about."""
 
 import asyncio
+import contextlib
 import json
 from typing import Any, NoReturn
 
@@ -11,11 +12,13 @@ from sluice_tts.errors import ApiError, invalid
 
 JSON_LIMIT = 256 << 10  # bytes: 4,096 characters of input and of instructions, all escaped, with air
 
+_PATIENCE = 2.0  # seconds for the rest of a body that is too large
+
 
 async def read_json(request: Request, timeout: float) -> dict[str, Any]:
     """The body's object; 408, 413, 415 or 400 when there is none."""
     _content_type(request, "application/json")
-    bounded = bound(request, JSON_LIMIT)
+    bounded = await bound(request, JSON_LIMIT)
     try:
         async with asyncio.timeout(timeout):
             body = await bounded.body()
@@ -26,10 +29,11 @@ async def read_json(request: Request, timeout: float) -> dict[str, Any]:
     return parse(body)
 
 
-def bound(request: Request, most: int) -> Request:
+async def bound(request: Request, most: int) -> Request:
     """The same request, whose body ends in 413 after so many bytes."""
     announced = request.headers.get("content-length", "0")
     if not announced.isdigit() or int(announced[:20]) > most:
+        await _discard(request.receive)
         raise _too_large(most)
     return Request(request.scope, _counted(request.receive, most))
 
@@ -42,10 +46,19 @@ def _counted(receive: Receive, most: int) -> Receive:
         message = await receive()
         count += len(message.get("body", b""))
         if count > most:
+            await _discard(receive)
             raise _too_large(most)
         return message
 
     return counted
+
+
+async def _discard(receive: Receive) -> None:
+    """Takes the rest and throws it away: a client that still sends when the connection closes never sees why."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_PATIENCE):
+            while (await receive()).get("more_body"):
+                pass
 
 
 def parse(body: bytes) -> dict[str, Any]:

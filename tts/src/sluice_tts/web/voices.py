@@ -49,7 +49,7 @@ class Voices:
             raise ApiError(415, "unsupported_media_type", "send multipart/form-data with `name` and `file`")
         settings = self._service.settings
         # the form's own lines have 64 KiB beside the file
-        bounded = bound(request, settings.max_upload + (64 << 10))
+        bounded = await bound(request, settings.max_upload + (64 << 10))
         try:
             async with asyncio.timeout(settings.body_timeout), bounded.form(max_files=1, max_fields=4) as form:
                 name, file = form.get("name"), form.get("file") or form.get("audio_sample")
