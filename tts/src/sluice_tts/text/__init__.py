@@ -1,0 +1,1 @@
+"""From a text to the pieces that are spoken one after another. Pure."""

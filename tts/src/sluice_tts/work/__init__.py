@@ -1,0 +1,1 @@
+"""One thread that speaks, and what stands in line for it."""
