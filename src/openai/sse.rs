@@ -4,10 +4,15 @@
 //! It changes nothing and holds nothing back. Pieces may be cut anywhere. An event that lies within one
 //! piece is read in place; only one that is cut is put together, up to [`EVENT_LIMIT`].
 
-use memchr::{memchr, memmem};
+use std::sync::LazyLock;
+
+use memchr::memchr;
+use memchr::memmem::Finder;
 
 use super::Usage;
 use super::usage;
+
+static USAGE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"usage\""));
 
 /// Bytes of the longest event that is read, its empty line included. A longer one passes unread.
 pub const EVENT_LIMIT: usize = 1024 * 1024;
@@ -123,7 +128,7 @@ impl Scanner {
 
     /// Looks for what matters in a whole event. JSON is only read where a usage is named.
     fn read(&mut self, event: &[u8]) {
-        if memmem::find(event, b"\"usage\"").is_some() {
+        if USAGE.find(event).is_some() {
             let known = self.usage.unwrap_or_default();
             self.usage = usage::of_json(event).map(|later| known.then(later)).or(self.usage);
         }

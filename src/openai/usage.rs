@@ -1,6 +1,8 @@
 //! What an answer says it has used: read off its bytes, without a tree of the whole.
 
-use memchr::memmem;
+use std::sync::LazyLock;
+
+use memchr::memmem::FinderRev;
 use serde_json::{Deserializer, Value};
 
 /// Bytes at the end of a plain answer in which its usage is looked for. It stands behind the choices.
@@ -8,6 +10,8 @@ pub const TAIL: usize = 64 * 1024;
 
 /// The member that holds it, as it stands in JSON.
 const KEY: &[u8] = b"\"usage\"";
+
+static FROM_BEHIND: LazyLock<FinderRev<'static>> = LazyLock::new(|| FinderRev::new(KEY));
 
 /// So many members of that name are looked at, from the last one backwards: a stream whose usage is null
 /// has one in each event, and an answer has one.
@@ -48,7 +52,7 @@ pub fn of_answer(body: &[u8]) -> Option<Usage> {
 
 /// The last usage object in a piece of JSON, at any depth; what comes before the piece may be missing.
 pub fn of_json(json: &[u8]) -> Option<Usage> {
-    memmem::rfind_iter(json, KEY).take(TRIES).find_map(|at| {
+    FROM_BEHIND.rfind_iter(json).take(TRIES).find_map(|at| {
         let (before, from_key) = json.split_at(at);
         if before.last() == Some(&b'\\') {
             return None; // The quote is escaped: text that ends in `"usage`, not a member.

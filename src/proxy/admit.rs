@@ -77,11 +77,11 @@ impl Gatekeeper for Reception {
         }
         let client = identify::client(&self.fleet.live(), identify::keys_of_head(raw))?;
         let Target::Endpoint(_) = target else { return Ok(false) };
-        let media_type = wire::field(raw, "content-type").and_then(|value| str::from_utf8(value).ok());
+        let media_type = head.content_type.and_then(|value| str::from_utf8(value).ok());
         if !media_type.is_some_and(wire::content_type::is_json) {
             return Err(refuse::not_json());
         }
-        let coding = wire::field(raw, "content-encoding").unwrap_or_default();
+        let coding = head.content_encoding.unwrap_or_default();
         if !coding.is_empty() && !coding.eq_ignore_ascii_case(b"identity") {
             return Err(refuse::coded());
         }

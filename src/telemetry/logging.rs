@@ -5,15 +5,19 @@
 //! tell of trouble only, at every level, because some of them would log what they send and receive.
 
 mod journal;
+mod plain;
 
+use std::fs::File;
 use std::io;
-use std::sync::OnceLock;
+use std::os::fd::AsFd;
+use std::sync::{Arc, OnceLock};
 
 use anstream::{AutoStream, ColorChoice};
 use parking_lot::Mutex;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::format::Format;
+use tracing_subscriber::fmt::writer::BoxMakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, Registry, fmt, reload};
@@ -64,14 +68,27 @@ fn lines<S>(json: bool, journal: bool) -> Box<dyn Layer<S> + Send + Sync>
 where
     S: tracing::Subscriber + for<'a> tracing_subscriber::registry::LookupSpan<'a>,
 {
-    let plain = fmt::layer().with_ansi(colours() && !journal).with_writer(io::stderr);
+    let colours = colours() && !journal;
+    let plain = fmt::layer().with_ansi(colours).with_writer(writer());
     let text = Format::default().with_target(false);
     let structured = text.clone().json().flatten_event(true);
     match (json, journal) {
-        (false, false) => plain.event_format(text).boxed(),
-        (false, true) => plain.event_format(journal::Prefixed(text.without_time())).boxed(),
+        (false, false) if colours => plain.event_format(text).boxed(),
+        (false, false) => plain.fmt_fields(plain::Fields).event_format(text).boxed(),
+        (false, true) => {
+            plain.fmt_fields(plain::Fields).event_format(journal::Prefixed(text.without_time())).boxed()
+        }
         (true, false) => plain.json().event_format(structured).boxed(),
         (true, true) => plain.json().event_format(journal::Prefixed(structured)).boxed(),
+    }
+}
+
+/// Standard error without the lock that the standard library puts around it: each line is written at once,
+/// and threads that log at one time need not wait for each other.
+fn writer() -> BoxMakeWriter {
+    match io::stderr().as_fd().try_clone_to_owned() {
+        Ok(own) => BoxMakeWriter::new(Arc::new(File::from(own))),
+        Err(_) => BoxMakeWriter::new(io::stderr),
     }
 }
 

@@ -33,6 +33,8 @@ pub struct Fields<'a> {
     pub transfer_encoding: Option<&'a [u8]>,
     pub host: Option<&'a [u8]>,
     pub expect: Option<&'a [u8]>,
+    pub content_type: Option<&'a [u8]>,
+    pub content_encoding: Option<&'a [u8]>,
     /// `Connection: close`, in any of its lines.
     pub close: bool,
     /// `Connection: keep-alive`, in any of its lines.
@@ -71,6 +73,8 @@ impl<'a> Fields<'a> {
             Some("transfer-encoding") => self.transfer_encoding = Some(value),
             Some("host") => self.host = Some(value),
             Some("expect") => self.expect = Some(value),
+            Some("content-type") => self.content_type = Some(value),
+            Some("content-encoding") => self.content_encoding = Some(value),
             _ => {}
         }
         Ok(())

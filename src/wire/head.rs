@@ -25,6 +25,10 @@ pub struct Head<'a> {
     pub framing: Framing,
     /// Whether the client waits for `100 Continue` before it sends its body.
     pub expect_continue: bool,
+    /// The media type of the body, as it is written.
+    pub content_type: Option<&'a [u8]>,
+    /// The coding of the body, as it is written.
+    pub content_encoding: Option<&'a [u8]>,
     /// Whether the client lets the connection be used again. Of every `Connection` line.
     pub keep_alive: bool,
 }
@@ -64,6 +68,8 @@ pub fn check(head: &[u8]) -> Result<Head<'_>, HeadFault> {
         version,
         framing,
         expect_continue: expects_continue(&fields, version)? && framing.announces_body(),
+        content_type: fields.content_type,
+        content_encoding: fields.content_encoding,
         keep_alive: keeps_alive(&fields, version),
     })
 }

@@ -32,7 +32,8 @@ fn refused(head: &[u8], kind: FaultKind) {
 
 #[test]
 fn a_plain_request() {
-    let head = b"POST /v1/chat/completions?x=%20&y=1 HTTP/1.1\r\nHost: a:8080\r\nContent-Length: 12\r\n\r\n";
+    let head = b"POST /v1/chat/completions?x=%20&y=1 HTTP/1.1\r\nHost: a:8080\r\nContent-Length: 12\r\n\
+        content-TYPE: application/json \r\n\r\n";
     let wanted = Head {
         leading: 0,
         method: "POST",
@@ -41,6 +42,8 @@ fn a_plain_request() {
         version: Version::Http11,
         framing: Framing::Length(12),
         expect_continue: false,
+        content_type: Some(b"application/json"),
+        content_encoding: None,
         keep_alive: true,
     };
     assert_eq!(check(head), Ok(wanted));
