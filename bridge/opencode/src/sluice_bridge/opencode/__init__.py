@@ -1,0 +1,1 @@
+"""`opencode serve`: its configuration, its process, its calls, its events."""
