@@ -106,19 +106,18 @@ def test_the_policy_in_the_manual_is_one_that_sluice_takes(tmp_path: Path) -> No
     page = (ROOT / "docs/human-tier.md").read_text()
     block = textwrap.dedent(page.split("```yaml\n")[1].split("```")[0]).replace('"…"', f'"{"0" * 64}"')
     small = "  small: { peers: ['127.0.0.1:1'], model: small }\n"
-    policy = block.replace("backends:\n", f"version: 1\nbackends:\n{small}").replace("models:\n", "models:\n  auto: {}\n")
+    policy = block.replace("backends:\n", f"version: 1\nbackends:\n{small}")
     (tmp_path / "policy.yaml").write_text(f"{policy}\nrules: [{{ name: default, route: small }}]\n")
     (tmp_path / "sluice.yaml").write_text("version: 1\nlisten: { proxy: 127.0.0.1:0 }\npolicy: policy.yaml\n")
     (tmp_path / "keys").mkdir()
     (tmp_path / "keys/bridge").write_text("key\n")
     (tmp_path / "keys/bridge").chmod(0o600)
-    checked = subprocess.run(
-        [sluice(), "check", "--config", tmp_path / "sluice.yaml"], capture_output=True, text=True, check=False
-    )
+    config = ["--config", str(tmp_path / "sluice.yaml")]
+    checked = subprocess.run([str(sluice()), "check", *config], capture_output=True, text=True, check=False)
     assert checked.returncode == 0, checked.stdout + checked.stderr
     # the engine: only the client that the model names gets there
     body = '{"model":"claude","messages":[{"role":"user","content":"hello"}]}'
     for client, status, said in (("laptop", 0, '"backend":"claude"'), ("lan", 3, "not_allowed")):
-        command = [sluice(), "explain", "--config", tmp_path / "sluice.yaml", "--client", client, "--json", "-"]
+        command = [str(sluice()), "explain", *config, "--client", client, "--json", "-"]
         explained = subprocess.run(command, input=body, capture_output=True, text=True, check=False)
         assert (explained.returncode, said in explained.stdout.replace(" ", "")) == (status, True), explained
