@@ -189,6 +189,14 @@ def test_failures_of_the_provider_are_told(house: House) -> None:
         assert len(seen) == 1
 
 
+def test_an_answer_that_breaks_off_is_not_begun_again_behind_its_beginning(house: House) -> None:
+    with house.vllm.planned(words=WORDS, pause=0.05, cut=6), house.stream("Go on.") as answer:
+        lines = [line for line in answer.iter_lines() if line]
+    assert sum('"word0 "' in line for line in lines) == 1
+    assert lines[-1].startswith('data: {"error"'), lines[-1]
+    assert "data: [DONE]" not in lines
+
+
 def test_a_provider_that_is_busy_for_long_is_not_waited_for(house: House) -> None:
     with house.vllm.planned(status=429, headers={"retry-after": "50"}) as seen:
         began = time.monotonic()

@@ -25,6 +25,7 @@ class Plan:
     headers: dict[str, str] = field(default_factory=dict)  # of an answer that is not 200
     silent: float = 0.0  # seconds before the first byte
     pause: float = 0.0  # seconds between two events
+    cut: int | None = None  # the connection is closed after so many events
     tool: shapes.Tool | None = None  # called, whether it was offered or not
 
 
@@ -119,7 +120,10 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.send_header("transfer-encoding", "chunked")
         self.end_headers()
         end = time.monotonic() + PATIENCE
-        for part in parts:
+        for number, part in enumerate(parts):
+            if number == plan.cut:
+                self.close_connection = True
+                return
             self.wfile.write(b"%x\r\n%s\r\n" % (len(part), part))
             self._wait(plan.pause)
             if time.monotonic() > end:

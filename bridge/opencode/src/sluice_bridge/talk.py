@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sluice_bridge.chat.conversations import Conversations, Session
-from sluice_bridge.chat.failures import next_try, retrying
+from sluice_bridge.chat.failures import broken, next_try, retrying
 from sluice_bridge.chat.request import Asked, Said
 from sluice_bridge.chat.transcript import written
 from sluice_bridge.chat.turn import Ended, Failed, Piece, Retry, Step, Turn
@@ -67,6 +67,15 @@ class Talks:
         self.metrics.sessions.set(len(self._kept))
         return session
 
+    async def create(self) -> Session:
+        """A new session. Who leaves while it is made leaves none behind."""
+        making = asyncio.ensure_future(self.client.create())
+        try:
+            return Session(await asyncio.shield(making))
+        except asyncio.CancelledError:
+            self._later(self._forsake(making))
+            raise
+
     def lost(self) -> None:
         """OpenCode was started anew: it knows no session any more."""
         self._kept.clear()
@@ -85,6 +94,9 @@ class Talks:
     async def abort(self, session: str) -> None:
         """Ends what runs in a session, as far as opencode can be reached."""
         await _logged(self.client.abort(session))
+
+    async def _forsake(self, making: "asyncio.Future[str]") -> None:
+        await self.client.delete(await making)
 
     async def _drop(self, session: str) -> None:
         await self.client.abort(session)
@@ -131,26 +143,30 @@ class Talk:
                         case Piece(text):
                             self.told.append(text)
                             yield text
-                        case Retry(status) if next_try(status) > deadline:
-                            raise retrying(status, time.time())
+                        case Retry(status) if self.told or next_try(status) > deadline:
+                            raise await self._ended(broken(status) if self.told else retrying(status, time.time()))
                         case Failed(error):
-                            # at once: after a call of a tool opencode would ask the provider again
-                            await self._talks.abort(turn.session.id)
-                            raise error
+                            raise await self._ended(error)
                         case Ended(finish, usage, session):
                             self.finish, self.usage, self.session = finish, usage, session
                             return
 
+    async def _ended(self, error: ApiError) -> ApiError:
+        """The error, once opencode was told to stop: it would ask the provider again by itself."""
+        if self.session:
+            await self._talks.abort(self.session.id)
+        return error
+
     async def _ask(self, name: str) -> Session:
-        asked, client = self.asked, self._talks.client
+        asked = self.asked
         self.session = self._talks.take(name, asked.history)
         text = asked.text
         if self.session is None:
-            self.session = Session(await client.create())
+            self.session = await self._talks.create()
             text = written(asked.history, asked.text)
         else:
             self._talks.metrics.reused.inc()
-        await client.prompt(self.session.id, text, asked.system)
+        await self._talks.client.prompt(self.session.id, text, asked.system)
         return self.session
 
 

@@ -31,6 +31,11 @@ def retrying(status: dict[str, Any], now: float) -> ApiError:
     return ApiError(503, "overloaded", f"the provider cannot answer now: {said}", retry_after=wait)
 
 
+def broken(status: dict[str, Any]) -> ApiError:
+    """OpenCode would ask the provider again, and begin anew what the client has the beginning of."""
+    return upstream(f"the answer broke off: {status.get('message') or 'no reason is given'}")
+
+
 def next_try(status: dict[str, Any]) -> float:
     """When OpenCode will ask the provider again, in seconds since 1970."""
     return _until(status)
