@@ -159,6 +159,7 @@ class House:
         config = files(self._folder, self.vllm.address, self.bridge)
         self.door = self._stack.enter_context(Process([str(sluice()), "serve", "--config", str(config)]))
         self.url = self.door.wait_for(r"proxy listening on (http://\S+)")
+        self.admin = self.door.wait_for(r"admin listening on (http://\S+)")
         self.client = self._stack.enter_context(httpx.Client(base_url=self.url, timeout=60, trust_env=False))
         eventually(lambda: self.client.get("/health").status_code == 200, "the door is open")
 

@@ -67,6 +67,14 @@ def test_sluice_can_count_the_cost_of_a_stream(house: House) -> None:
     assert told[-1] == "[DONE]"
     assert told[-2]["choices"][0]["finish_reason"] == "stop"
     assert told[-2]["usage"]["prompt_tokens"] == 7
+    asked = answer.headers["x-request-id"]
+
+    def cost() -> Any:
+        records = httpx.get(f"{house.admin}/decisions?limit=20", trust_env=False).json()
+        return next((record.get("cost") for record in records if record["request_id"] == asked), None)
+
+    eventually(lambda: cost() is not None, "the record is there")
+    assert cost() == {"usd": 0.000034, "estimated": False}
 
 
 def test_a_conversation_keeps_its_session(house: House) -> None:
