@@ -43,7 +43,9 @@ fn key(table: &Table<'_>, directory: &Path) -> Option<KeyHash> {
     match (table.find("key_sha256"), table.find("key_file")) {
         (Some(_), Some(file)) => file.missing("the client has two keys", HELP),
         (Some(hash), None) => key_hash(&hash),
-        (None, Some(file)) => secrets::key(&file, directory).map(|key| Sha256::digest(key).into()),
+        (None, Some(file)) => {
+            secrets::key(&file, directory, secrets::Exposed::Refused).map(|key| Sha256::digest(key).into())
+        }
         (None, None) if table.is_map() => table.at().missing("the client has no key", HELP),
         (None, None) => None,
     }

@@ -5,12 +5,12 @@ use std::path::Path;
 use super::defaults as d;
 use super::problem::quoted;
 use super::reader::{Item, Table};
-use super::secrets;
+use super::secrets::{self, Exposed};
 use crate::policy::{Access, Budget, Money, Price, Secret};
 
 /// `base_path` and `api_key_file`.
 pub(super) fn access(table: &Table<'_>, directory: &Path) -> Access {
-    let key = table.nullable("api_key_file").and_then(|item| secrets::key(&item, directory));
+    let key = table.nullable("api_key_file").and_then(|item| secrets::key(&item, directory, Exposed::Warned));
     Access {
         base_path: table.find("base_path").and_then(|item| base_path(&item)),
         api_key: key.map(Secret::new),

@@ -5,8 +5,17 @@ use std::path::Path;
 use super::problem::quoted;
 use super::reader::Item;
 
+/// What a file is that everybody on the machine may read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Exposed {
+    /// A mistake: who has a client's key is that client.
+    Refused,
+    /// Hardly meant.
+    Warned,
+}
+
 /// The key in the file that the item names; its path is taken from `directory`.
-pub(super) fn key(item: &Item<'_>, directory: &Path) -> Option<String> {
+pub(super) fn key(item: &Item<'_>, directory: &Path, exposed: Exposed) -> Option<String> {
     let path = directory.join(item.text()?);
     let shown = quoted(&path.to_string_lossy());
     if matches!(path.try_exists(), Ok(false)) {
@@ -14,8 +23,12 @@ pub(super) fn key(item: &Item<'_>, directory: &Path) -> Option<String> {
             .missing(&format!("there is no file {shown}"), "the path is taken from this file's directory");
     }
     if is_open_to_others(&path) {
-        let problem = format!("everybody on this machine may read {shown}");
-        return item.missing(&problem, "chmod 640 it: a key is its owner's");
+        let (problem, help) =
+            (format!("everybody on this machine may read {shown}"), "chmod 640 it: a key is its owner's");
+        match exposed {
+            Exposed::Refused => return item.missing(&problem, help),
+            Exposed::Warned => item.warning(problem, help),
+        }
     }
     let text = std::fs::read_to_string(&path).map_err(|error| {
         let help = "run this as the user that sluice runs as";
@@ -37,7 +50,7 @@ fn word(item: &Item<'_>, text: &str, shown: &str) -> Option<String> {
 #[cfg(unix)]
 fn is_open_to_others(path: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt;
-    std::fs::metadata(path).is_ok_and(|it| it.permissions().mode() & 0o007 != 0)
+    std::fs::metadata(path).is_ok_and(|it| it.permissions().mode() & 0o006 != 0)
 }
 
 #[cfg(not(unix))]

@@ -148,6 +148,13 @@ fn what_an_api_asks_for() {
 }
 
 #[test]
+fn an_apis_key_that_everybody_may_read_is_a_warning() {
+    let policy = POLICY.replace("model: m }", "model: m, api_key_file: key }");
+    let read = beside_key(&policy, b"sk-far", 0o644).unwrap();
+    assert!(read.backends[0].access.api_key.is_some());
+}
+
+#[test]
 fn what_is_outside_is_read_whole() {
     let far = "kind: external, peers: ['https://API.z.ai/', 'https://[::1]:444'], base_path: /api/v4/, \
                api_key_file: key, price: { prompt: 0.60, completion: 2 }, budget: { usd: 2.5 }";
