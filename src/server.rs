@@ -19,7 +19,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-use crate::config::{Config, Settings};
+use crate::config::{BadRoots, Config, Settings, check_roots};
 use crate::fleet::{Fleet, Ledger};
 use crate::proxy::{Gateway, Origins, Reception, explain};
 use crate::service::admin::{Admin, Guard};
@@ -79,6 +79,9 @@ pub enum StartError {
         /// What the system says.
         source: io::Error,
     },
+    /// Pingora could not read the certificate authorities.
+    #[error(transparent)]
+    Roots(#[from] BadRoots),
     /// Something that `config` and the tests rule out.
     #[error("{0}")]
     Internal(String),
@@ -102,6 +105,7 @@ impl Server {
     pub fn bind(config: Config) -> Result<Self, StartError> {
         let settings = config.settings;
         let internal = |error: &dyn std::fmt::Display| StartError::Internal(error.to_string());
+        check_roots()?;
         let budgets = state_directory(&settings).join(ledger_file::NAME);
         let ledger = Ledger::new(ledger_file::load(&budgets));
         let fleet = Fleet::with_ledger(config.policy, config.policy_hash, Arc::clone(&ledger))

@@ -23,13 +23,14 @@ impl Situation {
         Some(by_client && model.clients.as_ref().is_none_or(|names| names.contains(&self.facts.client)))
     }
 
-    /// Whether the model is pinned to a manual backend and says for nobody that it may.
+    /// Whether the model is pinned to a manual backend and says for nobody that it may, or has the name of those
+    /// that name none.
     fn names_manual_for_nobody(&self) -> bool {
         let model = self.facts.model_id.and_then(|id| self.policy.models.get(id.0));
         let manual = model.and_then(|model| self.backend(model.backend?)).map(|it| it.kind);
         self.facts.endpoint != Endpoint::Speech
             && manual == Some(Kind::Manual)
-            && model.is_some_and(|model| model.clients.is_none())
+            && model.is_some_and(|model| model.clients.is_none() || model.name == "auto")
     }
 
     /// Whom the guarantees let a request be asked of at all, in order. Written from the manual, apart from the
@@ -55,7 +56,11 @@ impl Situation {
             (_, true) if model.name == "auto" && all.iter().any(speaks) => all,
             (_, true) => return None,
             (Some(id), false) if speaks(&id) => return None,
-            (Some(id), false) if is(&id, Kind::Manual) && model.clients.is_none() => return None,
+            (Some(id), false)
+                if is(&id, Kind::Manual) && (model.clients.is_none() || model.name == "auto") =>
+            {
+                return None;
+            }
             (Some(id), false) => [vec![id], chain(id)].concat(),
             (None, false) => match self.first_rule() {
                 Some(place) => {
@@ -203,6 +208,7 @@ proptest! {
                 let model = &given.policy.models[given.facts.model_id.unwrap().0];
                 prop_assert_eq!(&decision.decided_by, &Some(DecidedBy::Model));
                 prop_assert_eq!(model.backend, Some(*id));
+                prop_assert_ne!(&model.name, "auto");
                 prop_assert!(model.clients.as_ref().is_some_and(|names| names.contains(&given.facts.client)));
             }
         }

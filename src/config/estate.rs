@@ -126,6 +126,11 @@ pub(super) fn models(
         if manual && table.find("clients").is_none() {
             item.problem("a manual backend's model must name its clients", "add clients: [NAME]");
         }
+        if manual && *name == d::AUTO {
+            let problem =
+                "who names no model asks for `auto`, and a manual backend is reached by its name alone";
+            item.problem(problem, "pin another name to it");
+        }
         let clients = table.find("clients").map(|item| {
             let named = |item: &Item<'_>| clients.find(item).and(item.text()).map(str::to_owned);
             item.some().iter().filter_map(named).collect()

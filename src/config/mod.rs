@@ -8,7 +8,7 @@
 //!
 //! Where is it? A default or a legal range: `defaults.rs`. A key of `sluice.yaml`: `settings.rs`. Of `policy.yaml`:
 //! `estate.rs` (GPUs, gates, models), `backends.rs`, `outside.rs` (what an API asks for), `clients.rs`, `prompt.rs`,
-//! `rules.rs`, `condition.rs`.
+//! `rules.rs`, `condition.rs`. What the system gives instead of a file: `roots.rs`.
 
 mod backends;
 mod clients;
@@ -22,6 +22,7 @@ mod problem;
 mod prompt;
 mod raw;
 mod reader;
+mod roots;
 mod rules;
 mod scalar;
 mod secrets;
@@ -38,6 +39,7 @@ use problem::Findings;
 pub use problem::{Problem, Problems};
 use raw::{Node, Unreadable};
 use reader::Item;
+pub use roots::{BadRoots, check_roots};
 pub use settings::{Audit, Limits, Log, LogFormat, LogLevel, Settings};
 
 /// Both files, read and checked.

@@ -7,8 +7,8 @@ use memchr::memmem;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-/// The member as servers write it.
-const NULL_USAGE: &[u8] = b"\"usage\":null";
+/// The member's name as servers write it.
+const USAGE: &[u8] = b"\"usage\"";
 
 /// Whole events without what was added.
 pub fn without(events: &[u8]) -> Vec<u8> {
@@ -50,25 +50,43 @@ fn data(event: &[u8]) -> Option<&[u8]> {
     lines.next().filter(|_| lines.next().is_none())
 }
 
-/// The event without a member `"usage":null` of its outermost object. Quotes within a string are escaped,
-/// so that these bytes stand nowhere else than at a member.
+/// The event without a member `"usage":null` of its outermost object.
 fn without_null(event: &[u8]) -> Vec<u8> {
-    let mut found = memmem::find_iter(event, NULL_USAGE);
-    let Some(start) = found.find(|at| depth(event.get(..*at).unwrap_or_default()) == 1) else {
-        return event.to_vec();
+    let Some((before, after)) = around_null(event) else { return event.to_vec() };
+    let (before, after) = match after_blanks(after).strip_prefix(b",") {
+        Some(rest) => (before, after_blanks(rest)),
+        None => (before_blanks(before).strip_suffix(b",").unwrap_or(before), after),
     };
-    let (mut start, mut end) = (start, start + NULL_USAGE.len());
-    if event.get(end) == Some(&b',') {
-        end += 1;
-    } else if event.get(..start).is_some_and(|before| before.ends_with(b",")) {
-        start -= 1;
-    }
-    let parts = [event.get(..start), event.get(end..)];
-    parts.into_iter().flatten().flatten().copied().collect()
+    [before, after].concat()
 }
 
-/// How many objects and arrays are open at the end of a piece of JSON.
-fn depth(json: &[u8]) -> usize {
+/// What stands before and behind that member, however it is spaced: Python's servers put a blank behind a colon.
+fn around_null(event: &[u8]) -> Option<(&[u8], &[u8])> {
+    memmem::find_iter(event, USAGE).find_map(|at| {
+        let (before, member) = event.split_at(at);
+        let value = after_blanks(member.strip_prefix(USAGE)?).strip_prefix(b":")?;
+        let after = after_blanks(value).strip_prefix(b"null")?;
+        is_outermost(before).then_some((before, after))
+    })
+}
+
+/// Without the blanks at its beginning. Line ends are no blanks: behind each of them stands a field's name.
+fn after_blanks(mut text: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t', rest @ ..] = text {
+        text = rest;
+    }
+    text
+}
+
+fn before_blanks(mut text: &[u8]) -> &[u8] {
+    while let [rest @ .., b' ' | b'\t'] = text {
+        text = rest;
+    }
+    text
+}
+
+/// Whether what follows this piece of JSON stands in its outermost object, and not in a string.
+fn is_outermost(json: &[u8]) -> bool {
     let (mut depth, mut quoted, mut escaped) = (0_usize, false, false);
     for byte in json {
         match (quoted, escaped, byte) {
@@ -80,7 +98,7 @@ fn depth(json: &[u8]) -> usize {
             _ => {}
         }
     }
-    depth
+    depth == 1 && !quoted
 }
 
 #[cfg(test)]
@@ -124,6 +142,12 @@ mod tests {
             ("data: {\"usage\":null,\"a\":1}\n\n", "data: {\"a\":1}\n\n"),
             ("data: {\"a\":1,\"usage\":null,\"b\":2}\n\n", "data: {\"a\":1,\"b\":2}\n\n"),
             ("data: {\"usage\":null}\n\n", "data: {}\n\n"),
+            ("data: {\"a\": 1, \"usage\": null}\n\n", "data: {\"a\": 1}\n\n"),
+            ("data: {\"usage\" : null , \"a\": 1}\n\n", "data: {\"a\": 1}\n\n"),
+            (
+                "data: {\"a\":1,\ndata: \"usage\": null,\ndata: \"b\":2}\n\n",
+                "data: {\"a\":1,\ndata: \ndata: \"b\":2}\n\n",
+            ),
         ] {
             assert_eq!(cleaned(told), wanted);
         }

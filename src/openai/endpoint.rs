@@ -62,6 +62,11 @@ impl Endpoint {
         !matches!(self, Self::CountTokens | Self::Tokenize | Self::Detokenize)
     }
 
+    /// Whether a model writes its answer, and each token of it is paid for.
+    pub const fn writes(self) -> bool {
+        matches!(self, Self::ChatCompletions | Self::Completions | Self::Responses | Self::Messages)
+    }
+
     /// Whether errors have Anthropic's shape.
     pub const fn is_anthropic(self) -> bool {
         matches!(self, Self::Messages | Self::CountTokens)

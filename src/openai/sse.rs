@@ -61,6 +61,13 @@ impl Scanner {
         end
     }
 
+    /// The stream is over: what is left is its last event, though no empty line has ended it.
+    pub fn close(&mut self) {
+        if self.pending > 0 {
+            self.finish(&[]);
+        }
+    }
+
     /// What was used, as far as the whole events said; `None`: they said nothing.
     pub const fn usage(&self) -> Option<Usage> {
         self.usage

@@ -36,7 +36,11 @@ impl Policy {
         }
         match model.backend {
             Some(id) if self.is_speech(id) => Err((Some(DecidedBy::Model), Refusal::WrongEndpoint)),
-            Some(id) if self.kind(id) == Some(Kind::Manual) && model.clients.is_none() => {
+            // Who names no model asks for `auto`: that is nobody's name.
+            Some(id)
+                if self.kind(id) == Some(Kind::Manual)
+                    && (model.clients.is_none() || model.name == "auto") =>
+            {
                 Err((Some(DecidedBy::Model), Refusal::NoCandidate(Reason::NotAllowed)))
             }
             Some(id) => Ok(self.by_model(id)),

@@ -9,6 +9,7 @@ use http::HeaderValue;
 use pingora_http::{RequestHeader, ResponseHeader};
 use tokio::time::Instant;
 
+use super::fare::Cost;
 use super::relay::Relay;
 use super::upstream::Attempt;
 use crate::fleet::{Live, LivePeer};
@@ -51,6 +52,10 @@ pub struct Exchange {
     pub attempt: Option<Attempt>,
     /// Attempts made.
     pub attempts: u32,
+    /// Whether it was sent to a backend outside the house, whoever answered in the end.
+    pub outside: bool,
+    /// What its attempts have cost so far, by the backend's name.
+    pub costs: Vec<(String, Cost)>,
     /// Candidates that died under this request.
     pub dead: Vec<BackendId>,
     /// Why it was cut from outside, where it was.
@@ -89,6 +94,8 @@ impl Exchange {
             tried: Vec::new(),
             attempt: None,
             attempts: 0,
+            outside: false,
+            costs: Vec::new(),
             dead: Vec::new(),
             cut: None,
             stale: false,

@@ -43,6 +43,9 @@ pub enum Unaskable {
     /// The policy has no such backend.
     #[error("the policy has no backend {0:?}")]
     Backend(String),
+    /// The policy has no such client.
+    #[error("the policy has no client {0:?}")]
+    Client(String),
     /// No such path is decided about.
     #[error("{0:?} is none of the paths that are decided about: {all}", all = all_paths())]
     Path(String),
@@ -51,8 +54,9 @@ pub enum Unaskable {
 /// The decision with its whole trace, as the contract shows it.
 ///
 /// # Errors
-/// A header that is none.
+/// A header that is none, or a client that nobody is.
 pub fn explain(live: &Live, view: &View, question: &Question) -> Result<Value, Unaskable> {
+    known(&live.policy, &question.client)?;
     let head = head(question)?;
     let read = peek::facts(live, question.endpoint, &head, &question.body, &question.client);
     let (facts, _) = match read {
@@ -66,6 +70,13 @@ pub fn explain(live: &Live, view: &View, question: &Question) -> Result<Value, U
     };
     let rules = live.policy.trace(&facts, view);
     Ok(record::decision(&live.policy, &facts, view, &decision, Some(&rules), refusal))
+}
+
+/// In a house that asks for keys only those who have one are asked about, or nobody in particular.
+fn known(policy: &Policy, client: &str) -> Result<(), Unaskable> {
+    let is_nobody = policy.clients.is_empty() || client == OPEN_LAN;
+    let known = is_nobody || policy.clients.iter().any(|known| known.name == client);
+    known.then_some(()).ok_or_else(|| Unaskable::Client(client.to_owned()))
 }
 
 /// What a client is told of a refusal.

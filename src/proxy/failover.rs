@@ -2,8 +2,9 @@
 //! What happens to the next exchanges is `service::health`'s.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
+use http::header::RETRY_AFTER;
 use pingora_error::{Error, ErrorSource, ErrorType, Result};
 use pingora_http::ResponseHeader;
 
@@ -14,6 +15,7 @@ use crate::fleet::LivePeer;
 use crate::policy::{BackendId, Reason};
 use crate::telemetry::Fault;
 use crate::transport::Cut;
+use crate::wire;
 
 impl Gateway {
     /// No connection could be made: nothing was sent, anything may be tried again.
@@ -34,10 +36,9 @@ impl Gateway {
     /// Gives up the attempt's peer, and its backend when it has no other; says whether there is
     /// another candidate.
     fn next(&self, exchange: &mut Exchange, reason: Reason) -> Result<()> {
-        let Some(attempt) = exchange.attempt.take() else { return Err(exchange.refuse(refuse::nobody())) };
-        let backend = attempt.backend;
-        exchange.tried.push(attempt.slot.peer().clone());
-        self.settle(exchange, attempt);
+        let peer = exchange.attempt.as_ref().map(|attempt| attempt.slot.peer().clone());
+        exchange.tried.extend(peer);
+        let Some(backend) = exchange.end_attempt() else { return Err(exchange.refuse(refuse::nobody())) };
         if !exchange.has_another_peer(backend, &exchange.tried) {
             exchange.excluded.push((backend, reason));
         }
@@ -59,7 +60,7 @@ impl Gateway {
         }
         let Some(attempt) = &exchange.attempt else { return Ok(()) };
         let Some(backend) = exchange.live.policy.backends.get(attempt.backend.0) else { return Ok(()) };
-        if backend.health.is_none() {
+        if !backend.kind.may_be_asked_again() {
             heed(attempt.slot.peer(), head);
         }
         if !backend.failover_on.contains(&status) || !self.has_another(exchange, Reason::UpstreamError) {
@@ -69,6 +70,7 @@ impl Gateway {
             Error::explain(ErrorType::HTTPStatus(status), "the backend's status sends the request on");
         error.as_up();
         error.set_retry(true);
+        exchange.attempt.iter_mut().for_each(|attempt| attempt.failed_with = Some(status));
         self.next(exchange, Reason::UpstreamError)?;
         Err(error)
     }
@@ -141,12 +143,15 @@ impl Gateway {
     }
 }
 
-/// What a peer that nobody probes says of itself: it lives, or it asks to be left alone for a while.
+/// What a peer that is asked once says of itself: it lives, or it asks to be left alone for a while.
 fn heed(peer: &LivePeer, head: &ResponseHeader) {
     peer.answered();
-    let asked = head.headers.get("retry-after").and_then(|value| value.to_str().ok()?.trim().parse().ok());
-    if let (429 | 503, Some(seconds)) = (head.status.as_u16(), asked) {
-        peer.leave_alone(Duration::from_secs(seconds));
+    if !matches!(head.status.as_u16(), 429 | 503) {
+        return;
+    }
+    let asked = head.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok());
+    if let Some(time) = asked.and_then(|asked| wire::retry_after(asked, SystemTime::now())) {
+        peer.leave_alone(time);
     }
 }
 
@@ -176,7 +181,7 @@ impl Exchange {
 
     /// The gate closed under an unforced exchange of which the client has seen nothing.
     fn decide_again(&mut self) -> Box<Error> {
-        self.attempt = None;
+        self.end_attempt();
         again("the gate closed before the answer began")
     }
 
@@ -195,7 +200,7 @@ impl Exchange {
     fn ask_again(&mut self) -> bool {
         let first = !std::mem::replace(&mut self.stale, true);
         if first {
-            self.attempt = None;
+            self.end_attempt();
         }
         first
     }

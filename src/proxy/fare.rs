@@ -17,7 +17,7 @@ pub struct Fare {
 }
 
 /// What an attempt has cost.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Cost {
     /// How much.
     pub money: Money,
@@ -26,7 +26,7 @@ pub struct Cost {
 }
 
 /// What is known of an answer when it is over.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Outcome {
     /// Its status, where it has one.
     pub status: Option<u16>,
@@ -34,6 +34,16 @@ pub struct Outcome {
     pub usage: Option<Usage>,
     /// Tokens that went by, as far as they can be guessed.
     pub seen: u64,
+    /// Whether nothing of it is missing.
+    pub whole: bool,
+}
+
+impl Cost {
+    /// Both together; a guess where one of them is.
+    #[must_use]
+    pub const fn plus(self, other: Self) -> Self {
+        Self { money: self.money.plus(other.money), estimated: self.estimated || other.estimated }
+    }
 }
 
 impl Fare {
@@ -76,6 +86,8 @@ impl Fare {
             return Cost { money: Money::default(), estimated: false };
         }
         let Usage { prompt, completion } = outcome.usage.unwrap_or_default();
+        // A stream may say at its beginning how much it has written so far, and then break off.
+        let completion = completion.filter(|told| outcome.whole || *told >= outcome.seen);
         let money = self.price.of(prompt.unwrap_or(self.prompt), completion.unwrap_or(outcome.seen));
         Cost { money, estimated: prompt.is_none() || completion.is_none() }
     }
@@ -85,7 +97,7 @@ impl Fare {
 impl Drop for Fare {
     fn drop(&mut self) {
         if let Some(reservation) = self.reservation.take().filter(|_| self.sent) {
-            reservation.settle(self.cost(Outcome { status: None, usage: None, seen: 0 }).money);
+            reservation.settle(self.cost(Outcome::default()).money);
         }
     }
 }
@@ -103,11 +115,14 @@ mod tests {
     #[test]
     fn what_is_reported_counts_and_what_is_not_is_guessed_and_said_so() {
         let usage = |prompt, completion| Some(Usage { prompt, completion });
-        let answered = |usage| Outcome { status: Some(200), usage, seen: 5 };
+        let answered = |usage| Outcome { status: Some(200), usage, seen: 5, whole: true };
         assert_eq!(cost(answered(usage(Some(9), Some(2)))), (2_009, false));
         assert_eq!(cost(answered(usage(Some(9), None))), (5_009, true));
         assert_eq!(cost(answered(None)), (5_007, true));
-        assert_eq!(cost(Outcome { status: None, usage: None, seen: 0 }), (7, true), "it may have been read");
-        assert_eq!(cost(Outcome { status: Some(429), usage: None, seen: 0 }), (0, false));
+        assert_eq!(cost(Outcome::default()), (7, true), "it may have been read");
+        assert_eq!(cost(Outcome { status: Some(429), ..Outcome::default() }), (0, false));
+        let begun = |told| Outcome { whole: false, ..answered(usage(Some(9), Some(told))) };
+        assert_eq!(cost(begun(1)), (5_009, true), "more went by than it had said when it broke off");
+        assert_eq!(cost(begun(6)), (6_009, false));
     }
 }

@@ -11,10 +11,9 @@ use super::Gateway;
 use super::exchange::Exchange;
 use super::fare::{Cost, Fare, Outcome};
 use super::refuse;
-use super::relay::Relay;
 use super::upstream::Attempt;
-use crate::openai::Usage;
-use crate::policy::{BackendId, Kind};
+use crate::openai::{Endpoint, Usage};
+use crate::policy::BackendId;
 use crate::telemetry::{Fault, Finished, record};
 
 /// How an exchange ended.
@@ -37,7 +36,7 @@ impl Gateway {
     /// Called once for every exchange, however it ended.
     pub(super) fn finish(&self, session: &Session, error: Option<&Error>, exchange: &mut Exchange) {
         let end = exchange.end(session, error);
-        self.count_cost(exchange, end.backend, end.cost);
+        exchange.costs.iter().for_each(|(backend, cost)| self.metrics.spent(backend, cost.money.dollars()));
         let finished = exchange.finished(&end);
         self.metrics.observe(&finished);
         tell(&finished, exchange, error);
@@ -48,30 +47,31 @@ impl Gateway {
     }
 }
 
-impl Gateway {
-    /// An attempt is over without an answer: what it cost is settled.
-    pub(super) fn settle(&self, exchange: &Exchange, attempt: Attempt) {
-        let backend = attempt.backend;
-        self.count_cost(exchange, Some(backend), attempt.settle(&exchange.relay));
+impl Exchange {
+    /// The attempt that runs is over: its places are given back, and what it has cost is settled. What was
+    /// never sent costs nothing. Whose it was.
+    pub(super) fn end_attempt(&mut self) -> Option<BackendId> {
+        let Attempt { backend, fare, failed_with, .. } = self.attempt.take()?;
+        if let Some(fare) = fare.filter(Fare::is_sent) {
+            let cost = fare.settle(Outcome { status: failed_with.or(self.relay.status), ..self.outcome() });
+            self.costs.push((self.backend_name(backend).to_owned(), cost));
+        }
+        Some(backend)
     }
 
-    fn count_cost(&self, exchange: &Exchange, backend: Option<BackendId>, cost: Option<Cost>) {
-        if let (Some(backend), Some(cost)) = (backend, cost) {
-            self.metrics.spent(exchange.backend_name(backend), cost.money.dollars());
+    /// What is known of the answer. Where nothing is written only the prompt is paid for.
+    fn outcome(&self) -> Outcome {
+        let writes = self.endpoint.is_some_and(Endpoint::writes);
+        let unwritten = |usage: Usage| Usage { completion: usage.completion.or(Some(0)), ..usage };
+        let usage = self.relay.usage();
+        Outcome {
+            status: self.relay.status,
+            usage: if writes { usage } else { usage.map(unwritten) },
+            seen: if writes { self.relay.guessed_tokens() } else { 0 },
+            whole: self.relay.is_whole(),
         }
     }
-}
 
-impl Attempt {
-    /// Settles what it has cost. What was never sent costs nothing.
-    fn settle(self, relay: &Relay) -> Option<Cost> {
-        let fare = self.fare.filter(Fare::is_sent)?;
-        let (status, usage) = (relay.status, relay.usage());
-        Some(fare.settle(Outcome { status, usage, seen: relay.guessed_tokens() }))
-    }
-}
-
-impl Exchange {
     /// Gives back what was held, before anything is told: who waits for a place need not wait for our
     /// bookkeeping.
     fn end(&mut self, session: &Session, error: Option<&Error>) -> End {
@@ -81,10 +81,8 @@ impl Exchange {
         if let Some(arrival) = &self.arrival {
             arrival.control.clear();
         }
-        let (backend, cost) = match self.attempt.take() {
-            Some(attempt) => (Some(attempt.backend), attempt.settle(&self.relay)),
-            None => (None, None),
-        };
+        let backend = self.end_attempt();
+        let cost = self.costs.iter().map(|(_, cost)| *cost).reduce(Cost::plus);
         End {
             status: if aborted { CLIENT_GONE } else { written.unwrap_or(BROKEN) },
             aborted,
@@ -123,12 +121,8 @@ impl Exchange {
             estimate: self.facts.as_ref().map(|facts| facts.tokens),
             usage: end.usage,
             cost: end.cost.map(|cost| (cost.money.dollars(), cost.estimated)),
-            leaves_the_house: end.backend.is_some_and(|id| self.is_outside(id)),
+            leaves_the_house: self.outside,
         }
-    }
-
-    fn is_outside(&self, id: BackendId) -> bool {
-        self.live.policy.backends.get(id.0).is_some_and(|backend| backend.kind == Kind::External)
     }
 
     /// Why the client has a part of the answer and will not get the rest.
@@ -161,7 +155,7 @@ impl Exchange {
 
 /// One line a request, for the person who runs the house. Nothing of the prompt.
 fn tell(finished: &Finished<'_>, exchange: &Exchange, error: Option<&Error>) {
-    let path = exchange.endpoint.map_or("", crate::openai::Endpoint::path);
+    let path = exchange.endpoint.map_or("", Endpoint::path);
     if path.is_empty() && finished.status < 400 {
         return; // model lists and health questions
     }

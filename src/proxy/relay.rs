@@ -6,7 +6,7 @@
 //! error event that we add must not be glued to half of another.
 
 use bytes::{Bytes, BytesMut};
-use http::header::{CONNECTION, TRANSFER_ENCODING};
+use http::header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::{StatusCode, Version};
 use pingora_error::Result;
 use pingora_http::ResponseHeader;
@@ -59,9 +59,12 @@ impl Exchange {
         }
         let has_body = may_have_body(head);
         self.relay.status = Some(head.status.as_u16());
-        self.relay.announced = head.headers.contains_key("content-length");
         self.relay.reader = Reader::of(head);
         self.relay.hides_usage = self.asked_backend().is_some_and(|backend| self.adds_usage(backend));
+        if has_body && self.relay.hides_usage && self.relay.is_events() {
+            unannounce(head, client)?;
+        }
+        self.relay.announced = head.headers.contains_key(CONTENT_LENGTH);
         self.relay.released = !has_body;
         if let Some(arrival) = &self.arrival {
             arrival.control.hold(has_body);
@@ -115,6 +118,11 @@ impl Relay {
     /// Gives up what is large.
     pub fn forget(&mut self) {
         (self.reader, self.event) = (Reader::None, BytesMut::new());
+    }
+
+    /// Whether nothing of the answer is missing: it came to its end, or said that it has.
+    pub fn is_whole(&self) -> bool {
+        self.complete || matches!(&self.reader, Reader::Events(scanner) if scanner.is_done())
     }
 
     /// Whether the answer is a stream of events.
@@ -171,9 +179,13 @@ impl Relay {
 
     /// At the end whatever is left goes on, whole event or not.
     fn add_rest(&mut self, body: &mut Option<Bytes>) {
+        if let Reader::Events(scanner) = &mut self.reader {
+            scanner.close();
+        }
         if !self.event.is_empty() {
+            let rest = std::mem::take(&mut self.event).freeze();
             let mut last = BytesMut::from(body.as_deref().unwrap_or_default());
-            last.unsplit(std::mem::take(&mut self.event));
+            last.extend_from_slice(&self.shown(rest));
             *body = Some(last.freeze());
         }
     }
@@ -195,7 +207,9 @@ fn undress(head: &mut ResponseHeader) {
     let nominated = head.headers.get_all(CONNECTION).iter().filter_map(|value| value.to_str().ok());
     let nominated: Vec<_> =
         nominated.flat_map(|value| value.split(',')).map(|name| name.trim().to_ascii_lowercase()).collect();
-    let is_ours = |name: &str| name.starts_with("x-sluice-") || OF_THE_HOP.contains(&name);
+    // Which pages may read an answer is said by sluice alone: some servers allow every one, unasked.
+    let is_ours = |name: &str| name.starts_with("x-sluice-") || name.starts_with("access-control-");
+    let is_ours = |name: &str| is_ours(name) || OF_THE_HOP.contains(&name);
     let names = head.headers.keys().map(|name| name.as_str().to_owned());
     let dropped: Vec<_> = names.filter(|name| is_ours(name) || nominated.contains(name)).collect();
     for name in dropped {
@@ -203,6 +217,14 @@ fn undress(head: &mut ResponseHeader) {
             head.remove_header(name.as_str());
         }
     }
+}
+
+/// The length that the backend has announced is not that of what the client will get.
+fn unannounce(head: &mut ResponseHeader, client: Version) -> Result<()> {
+    if head.remove_header(&CONTENT_LENGTH).is_some() && client != Version::HTTP_10 {
+        head.insert_header(TRANSFER_ENCODING, "chunked")?;
+    }
+    Ok(())
 }
 
 /// Fields about the backend's connection, besides those that Pingora writes anew.

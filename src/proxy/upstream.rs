@@ -39,6 +39,8 @@ pub struct Attempt {
     pub body: Bytes,
     /// What it may cost, where it costs something.
     pub fare: Option<Fare>,
+    /// The status of its answer, where that sends the request on.
+    pub failed_with: Option<u16>,
 }
 
 impl Gateway {
@@ -77,7 +79,8 @@ impl Gateway {
                 peer = peer.address,
                 "asks"
             );
-            exchange.attempt = Some(Attempt { backend, slot, pass: None, connected: None, body, fare });
+            let (pass, connected, failed_with) = (None, None, None);
+            exchange.attempt = Some(Attempt { backend, slot, pass, connected, body, fare, failed_with });
             exchange.asked.get_or_insert_with(Instant::now);
             let Some(configured) = exchange.asked_backend() else { break };
             match resolve(&peer, configured.timeouts.connect).await {
@@ -92,7 +95,7 @@ impl Gateway {
     /// passes the gate, so that a gate is drained also while somebody still waits for a connect.
     pub(super) fn connected(&self, exchange: &mut Exchange) -> Result<()> {
         if !exchange.pass_gate() {
-            exchange.attempt = None;
+            exchange.end_attempt();
             return Err(again("the gate closed while the connection was made"));
         }
         if let Some(attempt) = &mut exchange.attempt {
@@ -102,6 +105,7 @@ impl Gateway {
                 self.metrics.gate_overridden(gate, state);
             }
         }
+        exchange.outside |= exchange.asked_backend().is_some_and(|backend| backend.kind == Kind::External);
         if let (Some(backend), Some(arrival)) = (exchange.asked_backend(), &exchange.arrival) {
             arrival.control.expect_within(backend.timeouts.first_byte, Cut::FirstByte);
         }
@@ -220,7 +224,7 @@ impl Exchange {
     /// Notes a refusal and makes the error that ends the exchange with it.
     pub fn refuse(&mut self, refused: crate::openai::Refused) -> Box<Error> {
         let error = Error::explain(ErrorType::HTTPStatus(refused.status), refused.code);
-        self.attempt = None;
+        self.end_attempt();
         self.refused = Some(refused);
         error
     }

@@ -94,6 +94,8 @@ impl Reloader {
         if before.hash == loaded.hash && before.policy == loaded.policy {
             return Ok(before.generation);
         }
+        // New probers and watchers read them again.
+        config::check_roots().map_err(|bad| Problems::of(&self.path, &bad))?;
         let changes = changes::between(&before.policy, &loaded.policy);
         let generation = self
             .fleet

@@ -19,6 +19,7 @@ mod head_end;
 mod header_tests;
 mod host;
 pub mod request_id;
+mod retry_after;
 mod target;
 
 pub use chunked::{ChunkFault, Chunked, Progress};
@@ -29,6 +30,7 @@ pub use framing::Framing;
 pub use head::{Head, Version, check};
 pub use head_end::{HeadEnd, head_end};
 pub use header_tests::{HeaderTests, NotAYesOrNo};
+pub use retry_after::retry_after;
 
 /// Bytes of a whole head: leading empty lines, request line, fields and the empty line at its end.
 pub const HEAD_LIMIT: usize = 16 * 1024;

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::support::behaviour::Behaviour;
 use super::support::client::{Response, post};
 use super::support::gateway::{CHAT, Gateway, chat};
 
@@ -54,6 +55,14 @@ fn an_answer_may_be_read_by_the_page_and_by_no_other() {
     }
     for request in gateway.house.small.requests() {
         assert_eq!(request.header("origin"), None);
+    }
+    // some servers allow every page, asked or not: that is not theirs to say
+    let open = Behaviour::chat().header("Access-Control-Allow-Origin", "*");
+    gateway.house.small.set_default(open.header("Access-Control-Allow-Credentials", "true"));
+    for (origin, allowed) in [("https://evil.example", None), (PAGE, Some(PAGE))] {
+        let answer = from(origin, &chat("auto", "hi"));
+        assert_eq!(answer.header("access-control-allow-origin"), allowed, "{origin}");
+        assert_eq!(answer.header("access-control-allow-credentials"), None, "{origin}");
     }
 }
 

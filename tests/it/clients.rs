@@ -140,6 +140,19 @@ fn a_rule_may_ask_for_the_client() {
 }
 
 #[test]
+fn nobody_is_asked_about_who_has_no_key() {
+    let gateway = Gateway::with(two_clients);
+    let about = |client: &str| {
+        let question = json!({"body": chat("small", "hi"), "client": client});
+        post(gateway.admin, "/explain", &[], &question)
+    };
+    assert_eq!(about("tayne").json()["facts"]["client"], "tayne");
+    let stranger = about("tanye");
+    assert_eq!((stranger.status, stranger.code().as_deref()), (400, Some("invalid_request")));
+    assert!(stranger.text().contains("no client"), "{}", stranger.text());
+}
+
+#[test]
 fn a_client_that_asks_too_often_is_told_when_to_come_again() {
     let gateway = Gateway::with(|setup| {
         setup.add_client("slow", "sk-slow", &json!({"rate": {"requests": 1, "per": "1h", "burst": 2}}));

@@ -62,7 +62,9 @@ fn ask(far: &Far, more: &Value) -> Response {
 }
 
 /// What is spent once nothing is set aside any more: an answer is settled a moment after it.
+/// Once nothing is set aside any more: an exchange is settled when its client has the answer already.
 fn spent(far: &Far) -> f64 {
+    far.gateway.wait_status("/backends/far/budget/reserved_usd", &json!(0.0));
     far.gateway.wait_status("/backends/far/budget/reserved_usd", &json!(0.0));
     far.gateway.status()["backends"]["far"]["budget"]["spent_usd"].as_f64().unwrap()
 }

@@ -43,6 +43,7 @@ mod limits;
 mod log;
 /// `sluice status` and `sluice mode` against a running proxy.
 mod operate;
+mod outside;
 /// Status, code and shape of every error that sluice makes.
 mod refusals;
 /// A policy that changes under traffic.

@@ -75,6 +75,26 @@ fn a_key_file_is_private_and_its_newline_does_not_count() {
 }
 
 #[test]
+fn a_key_file_is_a_file_and_small() {
+    let policy = POLICY.replace("gpus:", &with_clients("a: { key_file: key }"));
+    let directory = tempfile::tempdir().unwrap();
+    let read = || {
+        let loaded = crate::config::load_policy(&directory.path().join("policy.yaml")).map(|_| ());
+        loaded.map_err(|problems| without(&problems, directory.path()))
+    };
+    std::fs::write(directory.path().join("policy.yaml"), policy).unwrap();
+    let key = directory.path().join("key");
+    std::fs::create_dir(&key).unwrap();
+    let said =
+        "policy.yaml:2: clients.a.key_file: \"key\" is not a file (write the key into a file of its own)";
+    assert_eq!(read(), Err(said.to_owned()), "nor is a pipe, which would be waited for without end");
+    std::fs::remove_dir(&key).unwrap();
+    std::fs::write(&key, [b'k'; 8 * 1024 + 1]).unwrap();
+    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).unwrap();
+    assert!(read().unwrap_err().contains("does not hold one key"));
+}
+
+#[test]
 fn rates_and_models_of_a_client() {
     let with = |more: &str| format!("a: {{ key_sha256: '{HASH}', {more} }}");
     assert_eq!(clients(&with("rate: { per: 1m }")), "a.rate.requests: is missing (how many in each period)");
@@ -121,6 +141,10 @@ fn a_manual_backend_is_named_by_nobody_but_its_models() {
     let said =
         "policy.yaml:13: models.little: a manual backend's model must name its clients (add clients: [NAME])";
     assert_eq!(manual("{ backend: small }", "{ backend: me }"), said);
+    let said = "policy.yaml:12: models.auto: who names no model asks for `auto`, and a manual backend is reached by \
+                its name alone (pin another name to it)";
+    let pinned = manual("models:\n", "models:\n  auto: { backend: me, clients: [lan] }\n");
+    assert_eq!(pinned, said);
     let said = "policy.yaml:13: models.little.clients: the list is empty (name at least one)";
     assert_eq!(manual("{ backend: small }", "{ backend: me, clients: [] }"), said);
     let said = "policy.yaml:13: models.little.clients[0]: there is no client \"you\" (clients: lan)";
