@@ -13,7 +13,7 @@ use super::fare::{Cost, Fare, Outcome};
 use super::refuse;
 use super::relay::Relay;
 use super::upstream::Attempt;
-use crate::openai::Usage;
+use crate::openai::{Endpoint, Usage};
 use crate::policy::{BackendId, Kind};
 use crate::telemetry::{Fault, Finished, record};
 
@@ -153,7 +153,10 @@ impl Exchange {
                 let refusal = self.refused.as_ref().map(record::refusal);
                 record::decision(&self.live.policy, facts, seen, decision, None, refusal)
             }
-            _ => record::undecided(self.refused.as_ref()),
+            _ => {
+                let path = self.endpoint.map(Endpoint::path);
+                record::undecided(self.refused.as_ref(), path, self.client.as_deref())
+            }
         };
         record::exchange(decision, &self.finished(end), &self.request_id, end.time)
     }
@@ -161,7 +164,7 @@ impl Exchange {
 
 /// One line a request, for the person who runs the house. Nothing of the prompt.
 fn tell(finished: &Finished<'_>, exchange: &Exchange, error: Option<&Error>) {
-    let path = exchange.endpoint.map_or("", crate::openai::Endpoint::path);
+    let path = exchange.endpoint.map_or("", Endpoint::path);
     if path.is_empty() && finished.status < 400 {
         return; // model lists and health questions
     }
