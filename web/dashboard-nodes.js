@@ -1,5 +1,10 @@
 // The dashboard's nodes: made and changed, with text only, never with markup. And the small plots.
 
+export const at = (id) => document.getElementById(id);
+
+/** Said to a screen reader, when it has time. */
+export const tell = (text) => write(at("told"), text);
+
 export function make(tag, attributes = {}, ...children) {
   const node = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
@@ -36,6 +41,26 @@ export function items(host, members, build, update) {
   for (const [name, part] of host.parts) update(part, members[name], name);
 }
 
+// ---- meters ----------------------------------------------------------------------------------------------
+
+/** A bar with its words above it. */
+export function meter(name, label) {
+  const [fill, text] = [make("div"), make("span", { class: "quiet" })];
+  const bar = make("div", { class: "bar", role: "meter", "aria-label": `${name}: ${label}`, "aria-valuemin": 0 }, fill);
+  return { node: make("div", {}, text, bar), bar, fill, text };
+}
+
+/** `tone`: how the filled part looks. */
+export function fill(it, value, max, text, tone) {
+  const whole = Math.max(1, max, value);
+  it.fill.style.width = `${(100 * value) / whole}%`;
+  write(it.text, text);
+  mark(it.bar, "aria-valuenow", value);
+  mark(it.bar, "aria-valuemax", whole);
+  mark(it.bar, "aria-valuetext", text);
+  mark(it.bar, "data-tone", tone);
+}
+
 // ---- plots -----------------------------------------------------------------------------------------------
 
 const SPAN = 120; // seconds in a plot
@@ -44,28 +69,35 @@ const SPAN = 120; // seconds in a plot
 export function plot(host, name, unit) {
   const text = make("span", { class: "quiet" });
   const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-  const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
+  const [path, dots] = ["trace", "dots"].map((kind) => {
+    const node = document.createElementNS("http://www.w3.org/2000/svg", "path");
+    mark(node, "class", kind);
+    return node;
+  });
   mark(svg, "viewBox", `0 0 ${SPAN} 100`);
   mark(svg, "preserveAspectRatio", "none"); // as wide as there is room
   mark(svg, "role", "img");
-  svg.append(path);
+  svg.append(path, dots);
   host.append(make("div", { class: "plot" }, make("div", { class: "line" }, make("span", {}, name), text), svg));
-  return { name, unit, text, svg, path, values: [] };
+  return { name, unit, text, svg, path, dots, values: [] };
 }
 
-/** One second more: a line through what is known; where nothing is, there is none. */
+/** One second more: a line through what is known, a dot where its neighbours are not; where nothing is, there is none. */
 export function draw(it, value) {
   it.values = [...it.values, value].slice(-SPAN);
   const most = Math.max(0, ...it.values.filter((each) => each != null));
-  const [from, points] = [SPAN - it.values.length, []];
+  const [from, points, alone] = [SPAN - it.values.length, [], []];
+  const known = (place) => it.values[place] != null;
   it.values.forEach((each, place) => {
     if (each == null) return;
     const [x, y] = [from + place + 0.5, (95 - (90 * each) / Math.max(1, most)).toFixed(1)];
-    points.push(`${it.values[place - 1] == null ? "M" : "L"}${x} ${y}h.01`);
+    if (known(place - 1) || known(place + 1)) points.push(`${known(place - 1) ? "L" : "M"}${x} ${y}`);
+    else alone.push(`M${x} ${y}h.01`);
   });
   it.path.setAttribute("d", points.join(""));
-  const known = it.values.findLast((each) => each != null);
-  const text = known == null ? "nothing yet" : `${Math.round(known)} ${it.unit}, at most ${Math.round(most)}`.replace(" ,", ",");
+  it.dots.setAttribute("d", alone.join(""));
+  const last = it.values.findLast((each) => each != null);
+  const text = last == null ? "nothing yet" : `${Math.round(last)} ${it.unit}, at most ${Math.round(most)}`.replace(" ,", ",");
   write(it.text, text);
   mark(it.svg, "aria-label", `${it.name}: ${text}`);
 }

@@ -1,20 +1,17 @@
 // The dashboard: asks /status each second, hears /decisions/stream, and puts what it learns on the page.
 // What comes from the network is only ever written as text, never as markup.
 
-import { badge, draw, items, listed, make, mark, median, plot, write } from "./dashboard-nodes.js";
-import { SOURCES, age, cause, clock, facts, inWords, outcome, subject } from "./dashboard-words.js";
+import { buildBackend, buildGpu, updateBackend, updateGpu } from "./dashboard-cards.js";
+import { at, badge, draw, items, listed, make, mark, median, plot, tell, write } from "./dashboard-nodes.js";
+import { LEFT, SOURCES, age, cause, clock, facts, inWords, outcome, subject } from "./dashboard-words.js";
 
 const KEPT = 30; // decisions on the page
 const PATIENCE = 10_000; // ms until a call is given up
 const SILENCE = 40_000; // ms without a byte until a stream is given up: sluice says something each 15 s
 
-const at = (id) => document.getElementById(id);
-
-/** Said to a screen reader, when it has time. */
-const tell = (text) => write(at("told"), text);
-
 // ---- calls and the token ---------------------------------------------------------------------------------
 
+const NOT_IT = "This token was not accepted. Which is the admin token? The one for gates alone does not open this page.";
 let token = stored();
 let asking = null;
 let declined = false;
@@ -31,7 +28,7 @@ function store(value) {
 /** Asks once, however many calls wait for it. */
 function askForToken() {
   if (declined) return Promise.reject(new Error("The admin token is needed."));
-  if (token) write(at("ask-why"), "This token was not accepted. Which is the admin token?");
+  if (token) write(at("ask-why"), NOT_IT);
   asking ??= new Promise((resolve, reject) => {
     const dialog = at("ask");
     at("token").value = "";
@@ -120,56 +117,6 @@ async function flip(name, button, said) {
   }
 }
 
-// ---- cards and backends ----------------------------------------------------------------------------------
-
-function meter(name, label) {
-  const [fill, text] = [make("div"), make("span", { class: "quiet" })];
-  const bar = make("div", { class: "bar", role: "meter", "aria-label": `${name}: ${label}`, "aria-valuemin": 0 }, fill);
-  return { node: make("div", {}, text, bar), bar, fill, text };
-}
-
-function fill(it, value, max, text, tone) {
-  const whole = Math.max(1, max, value);
-  it.fill.style.width = `${(100 * value) / whole}%`;
-  write(it.text, text);
-  mark(it.bar, "aria-valuenow", value);
-  mark(it.bar, "aria-valuemax", whole);
-  mark(it.bar, "aria-valuetext", text);
-  mark(it.bar, "data-tone", tone);
-}
-
-function buildGpu(name) {
-  const [slots, queue] = [meter(name, "slots"), meter(name, "queue")];
-  const node = make("div", { class: "item", "data-gpu": name }, make("h3", {}, name), slots.node, queue.node);
-  return { node, slots, queue, most: 4 };
-}
-
-function updateGpu(part, gpu) {
-  part.most = Math.max(part.most, gpu.queued); // the longest queue seen here is a full bar
-  fill(part.slots, gpu.in_flight, gpu.limit, `${gpu.in_flight} of ${gpu.limit} slots taken`, "");
-  fill(part.queue, gpu.queued, part.most, gpu.queued ? `${gpu.queued} waiting` : "nobody waits", "warn");
-}
-
-function buildBackend(name) {
-  const [state, peers] = [make("p", { class: "badge" }), make("div")];
-  const head = make("div", { class: "line" }, make("h3", {}, name), state);
-  return { node: make("div", { class: "item", "data-backend": name }, head, peers), state, peers };
-}
-
-function updateBackend(part, backend, name) {
-  const state = backend.available ? "available" : "not available";
-  if (part.last && part.last !== state) tell(`Backend ${name} is ${state}.`);
-  part.last = state;
-  badge(part.state, state, backend.available ? "good" : "bad");
-  const build = (address) => {
-    const health = make("span");
-    return { node: make("p", { class: "line" }, make("span", { class: "mono" }, address), health), health };
-  };
-  const peers = Object.fromEntries(backend.peers.map((peer) => [peer.address, peer]));
-  const said = (peer) => `${peer.healthy ? "healthy" : "✕ DOWN"}, ${peer.in_flight} in flight`;
-  items(part.peers, peers, build, ({ health }, peer) => write(health, said(peer)));
-}
-
 // ---- plots -----------------------------------------------------------------------------------------------
 
 const plots = [["Requests", "a second"], ["First byte, median", "ms"], ["Waiting for a card", ""]]
@@ -197,8 +144,9 @@ function row(record) {
   const routed = record.outcome === "route";
   badge(who, routed ? record.backend ?? "?" : "refused", routed && !(record.status >= 500) ? "good" : "bad");
   const time = make("time", { datetime: record.time }, clock(record.time));
-  const said = `${subject(record.facts)}: ${cause(record)}. `;
-  const words = make("span", { class: "words" }, said, make("span", { class: "quiet" }, outcome(record)));
+  const said = `${subject(record)}: ${cause(record)}. `;
+  const left = record.external ? [make("span", { class: "badge", "data-tone": "warn" }, LEFT), " "] : [];
+  const words = make("span", { class: "words" }, ...left, said, make("span", { class: "quiet" }, outcome(record)));
   const node = make("li", {}, make("details", {}, make("summary", {}, time, who, words), listed(facts(record))));
   node.key = key(record);
   return node;
@@ -242,6 +190,7 @@ async function listen() {
     // The stream is open already, so that nothing is lost between the list and it.
     (await json(`/decisions?limit=${KEPT}`)).reverse().forEach(hear);
     hearing = true;
+    look(); // says so at once
     const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
     for (let text = ""; ;) {
       const { value, done } = await reader.read();
@@ -277,8 +226,10 @@ function trouble(text) {
 async function look() {
   try {
     show(await json("/status"));
+    mark(at("main"), "data-old", false);
     badge(at("link"), hearing ? "live" : "decisions not heard", hearing ? "good" : "warn");
   } catch (error) {
+    mark(at("main"), "data-old", true);
     badge(at("link"), "not live", "bad");
     const silent = `sluice does not answer; what is shown is old. (${error.message})`;
     trouble(declined ? "The admin token is needed: reload this page to enter it." : silent);
@@ -301,6 +252,8 @@ function question() {
   JSON.parse(body); // it must be one value; it is sent as it was written, so that a key that stands twice is seen
   const sent = JSON.stringify(headers(at("headers").value));
   const parts = [`"path":${JSON.stringify(at("path").value)}`, `"headers":${sent}`];
+  const client = at("client").value.trim();
+  if (client) parts.push(`"client":${JSON.stringify(client)}`);
   const state = at("assume").value;
   const gates = [...document.querySelectorAll("[data-gate]")].map((gate) => [gate.dataset.gate, state]);
   if (state) parts.push(`"assume":${JSON.stringify({ gates: Object.fromEntries(gates) })}`);
@@ -328,7 +281,7 @@ function explained(decision) {
   const json = make("pre", { tabindex: 0 }, JSON.stringify(decision, null, 2));
   const whole = make("details", {}, make("summary", {}, "As JSON"), json);
   const seen = facts({ facts: decision.facts });
-  if (decision.facts) seen.unshift(["request", subject(decision.facts)]);
+  if (decision.facts) seen.unshift(["request", subject(decision)]);
   return [
     head,
     ...list("Rules: the first that holds decides", why),

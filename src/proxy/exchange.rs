@@ -34,6 +34,8 @@ pub struct Exchange {
     pub origin: Option<HeaderValue>,
     /// Which endpoint was asked, once that is known.
     pub endpoint: Option<Endpoint>,
+    /// The client's name, once its key is known to be somebody's.
+    pub client: Option<String>,
     /// The client's body, as it came.
     pub body: Bytes,
     /// Where the body's interesting parts stand.
@@ -85,6 +87,7 @@ impl Exchange {
             session: None,
             origin: None,
             endpoint: None,
+            client: None,
             body: Bytes::new(),
             prompt: None,
             facts: None,

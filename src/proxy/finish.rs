@@ -147,7 +147,10 @@ impl Exchange {
                 let refusal = self.refused.as_ref().map(record::refusal);
                 record::decision(&self.live.policy, facts, seen, decision, None, refusal)
             }
-            _ => record::undecided(self.refused.as_ref()),
+            _ => {
+                let path = self.endpoint.map(Endpoint::path);
+                record::undecided(self.refused.as_ref(), path, self.client.as_deref())
+            }
         };
         record::exchange(decision, &self.finished(end), &self.request_id, end.time)
     }

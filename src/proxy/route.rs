@@ -32,6 +32,9 @@ impl Gateway {
         let arrival = exchange.arrival.as_mut().ok_or_else(refuse::no_arrival)?;
         let body = std::mem::replace(&mut arrival.body, Ok(bytes::Bytes::new()));
         exchange.unread = body.is_err();
+        if exchange.unread {
+            exchange.client = client(session, exchange).ok();
+        }
         exchange.body = body.map_err(refuse::fault)?;
         if head.method == "OPTIONS" {
             return Ok(Received::Preflight); // `admit` lets no other through
@@ -54,6 +57,7 @@ impl Gateway {
     fn read(&self, session: &Session, exchange: &mut Exchange, endpoint: Endpoint) -> Result<(), Refused> {
         let client = client(session, exchange)?;
         let read = peek::facts(&exchange.live, endpoint, session.req_header(), &exchange.body, &client);
+        exchange.client = Some(client);
         let (facts, prompt) = read.map_err(refuse::unread)?;
         (exchange.facts, exchange.prompt) = (Some(facts), Some(prompt));
         Ok(())

@@ -48,11 +48,12 @@ pub fn decision(
     record.into()
 }
 
-/// A request that was refused before anything was decided: it could not be read.
-pub fn undecided(refused: Option<&Refused>) -> Value {
+/// A request that was refused before anything was decided: it could not be read. In place of facts there are
+/// its path and, where its key was somebody's, the client's name.
+pub fn undecided(refused: Option<&Refused>, path: Option<&str>, client: Option<&str>) -> Value {
     json!({
         "outcome": "refuse", "backend": null, "rule": null, "reason": refused.map_or("", |refused| refused.code),
-        "facts": null, "candidates": [], "refusal": refused.map(refusal),
+        "facts": null, "path": path, "client": client, "candidates": [], "refusal": refused.map(refusal),
     })
 }
 

@@ -98,7 +98,9 @@ fn every_exchange_on_an_endpoint_has_one_and_nothing_else_has() {
     assert_eq!(gateway.get("/health").status, 200);
     assert_eq!(gateway.get("/nowhere").status, 404);
     assert_eq!(gateway.post(CHAT, &json!({"messages": 7})).status, 400);
+    records(&gateway, 1); // made when the answer has gone out: the next request must not overtake it
     assert_eq!(gateway.chat("no-such-model", "hi").status, 404);
+    records(&gateway, 2);
     gateway.house.small.push(Behaviour::status(500));
     assert_eq!(gateway.chat("auto", "hi").status, 500);
     let records = records(&gateway, 3);

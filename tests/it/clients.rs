@@ -1,6 +1,6 @@
 //! Who may ask for what: keys, rates, models for some.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::support::client::{Client, Response, get, post};
 use super::support::gateway::{CHAT, Gateway, Setup, chat};
@@ -166,6 +166,13 @@ fn a_client_that_asks_too_often_is_told_when_to_come_again() {
         let seconds: u32 = response.header("retry-after").unwrap().parse().unwrap();
         assert!((3_500..=3_600).contains(&seconds), "{seconds}");
     }
+    let told = gateway.wait_decisions(5);
+    let told = told.as_array().unwrap().iter().find(|it| it["reason"] == "rate_limited").unwrap();
+    assert_eq!((&told["client"], &told["path"]), (&json!("slow"), &json!(CHAT)), "{told}");
+    assert_eq!(by("sk-nobody").status, 401);
+    let told = gateway.wait_decisions(6);
+    let told = told.as_array().unwrap().iter().find(|it| it["reason"] == "invalid_api_key").unwrap();
+    assert_eq!((&told["client"], &told["path"]), (&Value::Null, &json!(CHAT)), "{told}");
     assert_eq!(by("sk-fast").status, 200, "each has a bucket of its own");
     // a reload that does not touch it fills no bucket
     gateway.reload_with(|setup| setup.policy["models"]["more"] = json!({}));
@@ -206,7 +213,7 @@ fn a_key_file_is_read_again_with_the_policy() {
 fn a_key_that_was_made_is_one() {
     let made = sluice(&["key", "new", "phone", "--json"]).output().unwrap();
     assert!(made.status.success());
-    let made: serde_json::Value = serde_json::from_slice(&made.stdout).unwrap();
+    let made: Value = serde_json::from_slice(&made.stdout).unwrap();
     let key = made["key"].as_str().unwrap();
     let gateway = Gateway::with(|setup| {
         setup.policy["clients"] = json!({"phone": {"key_sha256": made["key_sha256"]}});

@@ -7,9 +7,10 @@ use super::support::client::{Client, Response, get};
 use super::support::gateway::Gateway;
 
 /// Each file and its media type.
-const FILES: [(&str, &str); 6] = [
+const FILES: [(&str, &str); 7] = [
     ("/", "text/html; charset=utf-8"),
     ("/dashboard.js", "text/javascript; charset=utf-8"),
+    ("/dashboard-cards.js", "text/javascript; charset=utf-8"),
     ("/dashboard-nodes.js", "text/javascript; charset=utf-8"),
     ("/dashboard-words.js", "text/javascript; charset=utf-8"),
     ("/dashboard.css", "text/css; charset=utf-8"),
@@ -70,7 +71,7 @@ fn nothing_comes_from_elsewhere_and_nothing_is_inline() {
     let wanted: Vec<_> = named(&page, " src=\"").chain(named(&page, "\" href=\"/")).collect();
     assert_eq!(wanted, ["/dashboard.js", "dashboard.svg", "dashboard.css"]);
     let imports: Vec<_> = named(&script, " from \"").collect();
-    assert_eq!(imports, ["./dashboard-nodes.js", "./dashboard-words.js"]);
+    assert_eq!(imports, ["./dashboard-cards.js", "./dashboard-nodes.js", "./dashboard-words.js"]);
 }
 
 #[test]

@@ -50,6 +50,8 @@ mod refusals;
 mod reload;
 /// `sluice replay`: what was recorded, decided again.
 mod replay;
+/// docs/routing.md: every example does what is said of it.
+mod routing;
 /// Under a service manager: notifications, the journal.
 mod service;
 /// The files in `conf/`, booted as they are.

@@ -38,6 +38,11 @@ const FILES: &[File] = &[
         text: include_str!("../../../web/dashboard.js"),
     },
     File {
+        path: "/dashboard-cards.js",
+        media_type: "text/javascript; charset=utf-8",
+        text: include_str!("../../../web/dashboard-cards.js"),
+    },
+    File {
         path: "/dashboard-nodes.js",
         media_type: "text/javascript; charset=utf-8",
         text: include_str!("../../../web/dashboard-nodes.js"),

@@ -130,10 +130,12 @@ fn an_exchange_is_its_decision_and_what_came_of_it() {
 
 #[test]
 fn what_was_never_decided_has_no_facts() {
-    let told = undecided(Some(&Refused::new(400, "invalid_json", "no JSON")));
+    let told =
+        undecided(Some(&Refused::new(400, "invalid_json", "no JSON")), Some("/v1/messages"), Some("tayne"));
     assert_eq!((&told["outcome"], &told["reason"]), (&json!("refuse"), &json!("invalid_json")));
     assert_eq!((&told["facts"], &told["candidates"]), (&Value::Null, &json!([])));
     assert_eq!(told["refusal"]["status"], 400);
+    assert_eq!((&told["path"], &told["client"]), (&json!("/v1/messages"), &json!("tayne")));
 }
 
 #[test]
