@@ -98,12 +98,14 @@ class Draft:
 
     async def _show(self, end: str) -> None:
         texts = pages(harmless(self._text.strip()), self._limit)
-        self._next = time.monotonic() + self._every
         texts[-1] += (f"\n{FENCE}" if texts[-1].count(FENCE) % 2 else "") + end
-        for number, text in enumerate(texts):
-            if number == len(self._ids):
-                self._ids.append(await self._mattermost.write(self._to, text, ANSWER))
-                self._shown.append(text)
-            elif text != self._shown[number]:
-                await self._mattermost.edit(self._ids[number], text)
-                self._shown[number] = text
+        try:
+            for number, text in enumerate(texts):
+                if number == len(self._ids):
+                    self._ids.append(await self._mattermost.write(self._to, text, ANSWER))
+                    self._shown.append(text)
+                elif text != self._shown[number]:
+                    await self._mattermost.edit(self._ids[number], text)
+                    self._shown[number] = text
+        finally:
+            self._next = time.monotonic() + self._every

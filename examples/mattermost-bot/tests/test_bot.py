@@ -35,7 +35,7 @@ class Answers(unittest.IsolatedAsyncioTestCase):
 
     async def test_it_grows_by_edits_at_a_bounded_rate(self) -> None:
         async with House() as house:
-            house.small.words, house.small.pause = [f"word{n} " for n in range(40)], 0.03
+            house.small.words, house.small.pause = [f"word{n} " for n in range(60)], 0.03
             post = await house.chat.say("@tayne go on")
             await house.chat.answer(post)
             edits = house.chat.edits
@@ -59,7 +59,7 @@ class Answers(unittest.IsolatedAsyncioTestCase):
     async def test_a_post_is_written_once_however_slow_mattermost_is(self) -> None:
         """The model is done while the first call is under way: a call that is cut would lose the post's id."""
         async with House() as house:
-            house.chat.slow_writes = 0.3
+            house.chat.slow_writes, house.small.pause = 0.3, 0.02
             post = await house.chat.say("@tayne hello")
             await house.chat.answer(post)
             self.assertEqual(len(house.chat.answers(post["id"])), 1)
@@ -85,6 +85,8 @@ class Answers(unittest.IsolatedAsyncioTestCase):
             last = await house.chat.say("@tayne last")
             await house.chat.answer(last)
             self.assertEqual([said(house.small, n) for n in range(len(house.small.asked))], [[("user", "last")]])
+            written = [it["root_id"] for it in house.chat.posts.values() if it["props"].get("sluice")]
+            self.assertEqual(written, [last["id"]])
 
     async def test_a_thread_is_one_conversation(self) -> None:
         async with House(BOT_INSTRUCTIONS="Be kind.") as house:
