@@ -14,7 +14,7 @@ Json = dict[str, Any]
 TOKEN = "the-bots-token"
 BOT = "tayne"
 PATIENCE_SECONDS = 10.0
-USERS = {
+USERS: dict[str, Json] = {
     "bot0": {"username": BOT, "is_bot": True},
     "ann0": {"username": "ann", "is_bot": False},
     "bob0": {"username": "bob", "is_bot": False},
@@ -160,7 +160,8 @@ class ChatServer:
 
     async def _create(self, request: web.Request) -> web.Response:
         said = await request.json()
-        said["props"] = {**said.get("props", {}), "from_bot": "true"}
+        if USERS["bot0"]["is_bot"]:
+            said["props"] = {**said.get("props", {}), "from_bot": "true"}
         post = self._new({"user_id": "bot0", **said})
         async with self._changed:
             self._changed.notify_all()

@@ -4,8 +4,10 @@ import asyncio
 import itertools
 import time
 import unittest
+import unittest.mock
 from typing import Any
 
+from .chat_server import USERS
 from .house import EDIT_EVERY_SECONDS, House, Peer
 
 # A clock may run a little early.
@@ -87,6 +89,14 @@ class Answers(unittest.IsolatedAsyncioTestCase):
             self.assertEqual([said(house.small, n) for n in range(len(house.small.asked))], [[("user", "last")]])
             written = [it["root_id"] for it in house.chat.posts.values() if it["props"].get("sluice")]
             self.assertEqual(written, [last["id"]])
+
+    async def test_it_never_answers_itself_even_as_a_persons_account(self) -> None:
+        with unittest.mock.patch.dict(USERS["bot0"], is_bot=False):
+            async with House() as house:
+                for number, message in enumerate(("one", "two"), 1):
+                    post = await house.chat.say(message, channel="direct")
+                    await house.chat.answer(post)
+                    self.assertEqual(len(house.small.asked), number)
 
     async def test_a_thread_is_one_conversation(self) -> None:
         async with House(BOT_INSTRUCTIONS="Be kind.") as house:
