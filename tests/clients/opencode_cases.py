@@ -10,6 +10,7 @@ import subprocess
 import tempfile
 from typing import Any
 
+from page_cases import SERVER, blocks
 from peer import Seen
 from stage import Json, Stage, id_of, script
 
@@ -46,16 +47,13 @@ def can_run() -> bool:
 
 
 def settings(stage: Stage, headers: dict[str, str]) -> Json:
-    """`opencode.json`: sluice as the only provider, and the case's plan in every request."""
-    limits = {"auto": 32768, "big": 32768, "small": 16384}
-    models = {name: {"name": name, "limit": {"context": limits[name], "output": 2048}} for name in limits}
-    options = {"baseURL": f"{stage.proxy}/v1", "apiKey": "sk-secret", "headers": headers}
-    package = "@ai-sdk/openai-compatible"
-    provider = {"npm": package, "name": "sluice", "options": options, "models": models}
-    return {
-        "autoupdate": False, "share": "disabled", "enabled_providers": ["sluice"], "provider": {"sluice": provider},
-        "model": "sluice/auto", "small_model": "sluice/small",
-    }
+    """`opencode.json` as docs/clients/ has it, with this address, a key, and the case's plan in every request."""
+    ((text, _),) = blocks("opencode.md", "json")
+    shown: Json = json.loads(text)
+    options = shown["provider"]["sluice"]["options"]
+    assert options == {"baseURL": f"{SERVER}/v1", "apiKey": "none"}, options
+    options |= {"baseURL": f"{stage.proxy}/v1", "apiKey": "sk-secret", "headers": headers}
+    return shown
 
 
 def environment(home: pathlib.Path, project: pathlib.Path) -> dict[str, str]:

@@ -25,6 +25,7 @@ import openai_cases
 import openai_faults
 import openai_tools
 import opencode_cases
+import page_cases
 from demo import Demo
 from stage import Stage
 
@@ -32,7 +33,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 # Of the whole run on a busy machine; on a quiet one with two cores it takes a quarter of it.
 LIMIT_SECONDS = 600
 # The case files, and what their cases are given.
-ON_THE_DEMO = (openai_cases, anthropic_cases)
+ON_THE_DEMO = (openai_cases, anthropic_cases, page_cases)
 ON_THE_STAGE = (openai_faults, openai_tools, anthropic_faults, anthropic_tools, opencode_cases)
 
 

@@ -1,0 +1,1 @@
+"""A Mattermost bot that answers mentions and direct messages through sluice."""
