@@ -1,10 +1,11 @@
 //! The one current policy with the live state behind each of its names.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Weak};
 use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
+use parking_lot::Mutex;
 
 use super::client::{self, LiveClient};
 use super::ledger::{Ledger, Reservation};
@@ -17,6 +18,9 @@ use crate::wire::HeaderTests;
 #[derive(Debug)]
 pub struct Fleet {
     live: ArcSwap<Live>,
+    /// Every card that something still runs on, also one that the policy no longer names: a policy that
+    /// names it again must not spend its budget twice.
+    cards: Mutex<HashMap<String, Weak<LiveGpu>>>,
 }
 
 /// A policy in force: what an exchange is decided under, from its beginning to its end.
@@ -72,8 +76,8 @@ impl Fleet {
     /// # Errors
     /// As [`Fleet::new`].
     pub fn with_ledger(policy: Policy, hash: String, ledger: Arc<Ledger>) -> Result<Arc<Self>, Unfit> {
-        let live = Live::new(policy, hash, None, ledger)?;
-        Ok(Arc::new(Self { live: ArcSwap::from_pointee(live) }))
+        let live = Live::new(policy, hash, None, &HashMap::new(), ledger)?;
+        Ok(Arc::new(Self { live: ArcSwap::from_pointee(live), cards: Mutex::default() }))
     }
 
     /// Puts another policy in force; its generation. What both name keeps its state, and whoever waits
@@ -83,7 +87,10 @@ impl Fleet {
     /// [`Unfit`], and nothing has changed.
     pub fn replace(&self, policy: Policy, hash: String) -> Result<u64, Unfit> {
         let before = self.live();
-        let live = Live::new(policy, hash, Some(&before), Arc::clone(&before.ledger))?;
+        let mut cards = self.cards.lock();
+        cards.retain(|_, card| card.strong_count() > 0);
+        cards.extend(before.gpus.iter().map(|gpu| (gpu.name.clone(), Arc::downgrade(gpu))));
+        let live = Live::new(policy, hash, Some(&before), &cards, Arc::clone(&before.ledger))?;
         let (generation, news) = (live.generation, live.news.clone());
         self.live.store(Arc::new(live));
         news.ring();
@@ -97,14 +104,20 @@ impl Fleet {
 }
 
 impl Live {
-    fn new(policy: Policy, hash: String, before: Option<&Self>, ledger: Arc<Ledger>) -> Result<Self, Unfit> {
+    fn new(
+        policy: Policy,
+        hash: String,
+        before: Option<&Self>,
+        cards: &HashMap<String, Weak<LiveGpu>>,
+        ledger: Arc<Ledger>,
+    ) -> Result<Self, Unfit> {
         let patterns = Patterns::new(&policy.prompt)
             .map_err(|error| Unfit { pattern: error.pattern, why: error.problem.to_string() })?;
         let header_tests =
             HeaderTests::new(&policy.header_tests).map_err(|(pattern, why)| Unfit { pattern, why })?;
         let gate = |name: &str| before?.gates.iter().find(|gate| gate.name == name);
         let backend = |name: &str| before?.backends.iter().find(|backend| backend.name == name);
-        let gpu = |name: &str| before?.gpus.iter().find(|gpu| gpu.name == name);
+        let gpu = |name: &str| cards.get(name)?.upgrade();
         let client = |name: &str| before?.clients.iter().find(|client| client.name == name);
         let news = before.map_or_else(News::new, |before| before.news.clone());
         Ok(Self {
@@ -114,7 +127,7 @@ impl Live {
                 .iter()
                 .map(|new| LiveBackend::new(new, backend(&new.name).map(AsRef::as_ref), &news))
                 .collect(),
-            gpus: policy.gpus.iter().map(|new| LiveGpu::new(new, gpu(&new.name))).collect(),
+            gpus: policy.gpus.iter().map(|new| LiveGpu::new(new, gpu(&new.name).as_ref())).collect(),
             clients: policy.clients.iter().map(|new| LiveClient::new(new, client(&new.name))).collect(),
             ledger,
             generation: before.map_or(1, |before| before.generation + 1),

@@ -349,3 +349,22 @@ fn a_reload_keeps_the_order_of_those_who_wait() {
     clients.iter_mut().for_each(|client| assert_eq!(client.response().status, 200));
     assert_eq!(ids(&gateway.house.small), ["0", "1", "2", "3", "4", "5", "6", "7"]);
 }
+
+#[test]
+fn a_card_that_goes_and_comes_back_still_knows_what_runs_on_it() {
+    let gateway = shared(&["small"], &json!({"max_in_flight": 1}));
+    let hold = Latch::new();
+    let mut clients = line(&gateway, &hold, 0);
+    gateway.reload_with(|setup: &mut Setup| {
+        setup.policy.as_object_mut().unwrap().remove("gpus");
+        setup.backend("small").as_object_mut().unwrap().remove("gpu");
+    });
+    assert_eq!(gateway.status()["gpus"], json!({}));
+    reload_card(&gateway, 1, 1);
+    gateway.wait_card("card", 1, 0);
+    clients.push(ask(&gateway, "late", "small"));
+    gateway.wait_card("card", 1, 1);
+    hold.release();
+    clients.iter_mut().for_each(|client| assert_eq!(client.response().status, 200));
+    gateway.wait_card("card", 0, 0);
+}
