@@ -70,6 +70,7 @@ fn the_level_changes_without_a_restart() {
 
     put(&gateway, &json!({"level": "warn"}));
     gateway.ask("quiet", CHAT, &chat("auto", "hi")).response();
+    gateway.wait_decisions(3); // its line would have been written before its record
     put(&gateway, &json!({"level": "info"}));
     gateway.ask("after", CHAT, &chat("auto", "hi")).response();
     gateway.process.wait_line("exchange request_id=\"after\"");

@@ -5,11 +5,14 @@ use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread;
 
-use tokio::net::TcpSocket;
+use socket2::{Domain, Socket, Type};
 
 /// Serves each connection on a thread of its own; all end when it is dropped.
 pub struct Listener {
     addr: SocketAddr,
+    /// Bound beside the one that listens, and never listening: while nobody listens, connects are refused
+    /// and nobody else gets the port.
+    _port: Socket,
     shared: Arc<Shared>,
 }
 
@@ -28,8 +31,6 @@ enum Door {
     Closing,
     /// Nobody listens.
     Closed,
-    /// A socket that is bound and does not listen: connects are refused, and nobody else gets the port.
-    Held { _socket: TcpSocket },
 }
 
 /// Open connections by number, and how many there were.
@@ -42,15 +43,16 @@ struct Live {
 impl Listener {
     /// `serve` gets each connection and its number, from 0.
     pub fn start(serve: impl Fn(TcpStream, usize) + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
-        let addr = listener.local_addr().expect("its address");
+        let port = bound((Ipv4Addr::LOCALHOST, 0).into());
+        let addr = port.local_addr().expect("its address").as_socket().expect("an IP address");
+        let listener = listening(addr);
         let shared = Shared {
             door: Mutex::new(Door::Open),
             moved: Condvar::new(),
             live: Mutex::default(),
             serve: Box::new(serve),
         };
-        let started = Self { addr, shared: Arc::new(shared) };
+        let started = Self { addr, _port: port, shared: Arc::new(shared) };
         started.run(listener);
         started
     }
@@ -67,18 +69,15 @@ impl Listener {
 
     /// Refuses connections from now on and closes those that stand.
     pub fn refuse(&self) {
-        if self.close() {
-            *lock(&self.shared.door) = Door::Held { _socket: held(self.addr) };
-        }
+        self.close();
         self.drop_connections();
     }
 
     /// Accepts connections (again).
     pub fn accept(&self) {
         let mut door = lock(&self.shared.door);
-        if matches!(*door, Door::Held { .. } | Door::Closed) {
-            // both sockets reuse the address and only one listens: the port is never free in between
-            let listener = TcpListener::bind(self.addr).expect("its own port");
+        if matches!(*door, Door::Closed) {
+            let listener = listening(self.addr);
             *door = Door::Open;
             drop(door);
             self.run(listener);
@@ -150,11 +149,19 @@ fn welcome(shared: &Arc<Shared>, stream: TcpStream) {
     });
 }
 
-fn held(addr: SocketAddr) -> TcpSocket {
-    let socket = TcpSocket::new_v4().expect("a socket");
-    socket.set_reuseaddr(true).expect("an option");
-    socket.bind(addr).expect("its own port");
+/// A socket on this port, which others of this process may share.
+fn bound(addr: SocketAddr) -> Socket {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+    socket.set_reuse_address(true).expect("an option");
+    socket.set_reuse_port(true).expect("an option");
+    socket.bind(&addr.into()).expect("a port");
     socket
+}
+
+fn listening(addr: SocketAddr) -> TcpListener {
+    let socket = bound(addr);
+    socket.listen(128).expect("it listens");
+    socket.into()
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
