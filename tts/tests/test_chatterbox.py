@@ -5,6 +5,7 @@ is tested here.
 """
 
 import contextlib
+import os
 import sys
 import types
 from collections.abc import Callable
@@ -229,6 +230,14 @@ def test_checkpoints_that_will_not_do(
     monkeypatch.setattr(chatterbox, "_imported", lambda: (card.torch(), package))
     with pytest.raises(UnavailableError, match=reason):
         card.engine.load()
+
+
+def test_few_prepared_convolutions_are_kept(card: Card, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("LRU_CACHE_CAPACITY", raising=False)
+    monkeypatch.setenv("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64")
+    card.engine.load()
+    assert os.environ["LRU_CACHE_CAPACITY"] == "1"
+    assert os.environ["ONEDNN_PRIMITIVE_CACHE_CAPACITY"] == "64", "what is set already stays"
 
 
 def test_without_the_package(tmp_path: Path) -> None:
