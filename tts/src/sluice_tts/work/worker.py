@@ -124,8 +124,8 @@ class Worker:
                 "out_of_memory" if isinstance(error, OutOfMemoryError) else "unavailable", str(error)
             )
             return False
+        self._ready()  # first: who reads the line may ask at once
         log.info("ready after %.1f s: %s", time.monotonic() - began, self._engine.name)
-        self._ready()
         return True
 
     def _ready(self) -> None:
