@@ -103,8 +103,10 @@ def service(fetched: Path, hub: Hub) -> Iterator[Service]:
     """Started after the fetch, with a hub that must not be asked any more."""
     before = len(hub.asked)
     env = environment(fetched, HF_ENDPOINT=hub.url)
-    with Process([sys.executable, str(HERE / "shrunk.py"), "serve"], **env) as process:
+    with contextlib.ExitStack() as ends:
+        process = ends.enter_context(Process([sys.executable, str(HERE / "shrunk.py"), "serve"], **env))
         running = Service(process, process.url("listening on"))
+        ends.callback(running.client.close)
         first = running.client.get("/health")
         assert (first.status_code, first.json()["status"]) == (503, "loading")
         process.wait_for("ready after")
@@ -113,8 +115,7 @@ def service(fetched: Path, hub: Hub) -> Iterator[Service]:
             files = {"file": ("a.wav", reference(6.0, 100 + 30 * number))}
             answer = running.client.post("/v1/audio/voices", data={"name": f"voice{number}"}, files=files)
             assert answer.status_code == 201, answer.text
-        with contextlib.closing(running.client):
-            yield running
+        yield running
         assert len(hub.asked) == before, "a service that runs asks no hub"
 
 
