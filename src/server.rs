@@ -29,13 +29,14 @@ use crate::service::supervisor::{self, Supervisor};
 use crate::service::watch::Watch;
 use crate::telemetry::audit::{Audit, Place};
 use crate::telemetry::{Journal, Metrics};
-use crate::transport::{Admission, Door, Guests, Limits};
+use crate::transport::{Admission, Door, Guests, Limits, Workers};
 
 /// A server whose listeners are bound and which serves nobody yet.
 pub struct Server {
     proxies: Vec<TcpListener>,
     admins: Vec<TcpListener>,
-    door: Arc<Door<HttpProxy<Gateway>>>,
+    workers: Arc<Workers<HttpProxy<Gateway>>>,
+    admission: Arc<Admission>,
     admin: Arc<Admin>,
     reloader: Arc<Reloader>,
     supervisor: Arc<Supervisor>,
@@ -142,7 +143,8 @@ impl Server {
         Ok(Self {
             proxies: listen_all(&settings.proxy)?,
             admins: listen_all(&settings.admin)?,
-            door: Arc::new(door(&settings, gateway, admission, stop, cut)),
+            workers: Arc::new(workers(&settings, &gateway, &admission, &stop, &cut)?),
+            admission,
             admin: Arc::new(admin),
             reloader,
             supervisor,
@@ -195,13 +197,13 @@ impl Server {
         self.admins.into_iter().for_each(|listener| {
             house.spawn(accept_admin(listener, Arc::clone(&self.admin), self.over.subscribe()));
         });
-        house.spawn(supervisor::beat());
+        house.spawn(supervisor::beat(self.workers.runtimes()));
         self.reloader.begin().await;
         let (reloader, ended) = (Arc::clone(&self.reloader), self.over.subscribe());
         house.spawn(async move { reloader.follow(ended).await });
-        let exchanges = Arc::clone(&self.door.admission);
+        let exchanges = self.admission;
         self.proxies.into_iter().for_each(|listener| {
-            tasks.spawn(accept(listener, Arc::clone(&self.door), self.stopping.subscribe()));
+            tasks.spawn(accept(listener, Arc::clone(&self.workers), self.stopping.subscribe()));
         });
         self.ready.store(true, Ordering::Release);
         tracing::info!("ready");
@@ -230,16 +232,18 @@ async fn all(tasks: &mut JoinSet<()>) {
     while tasks.join_next().await.is_some() {}
 }
 
-async fn accept(listener: TcpListener, door: Arc<Door<HttpProxy<Gateway>>>, stopping: watch::Receiver<bool>) {
+async fn accept(
+    listener: TcpListener,
+    workers: Arc<Workers<HttpProxy<Gateway>>>,
+    stopping: watch::Receiver<bool>,
+) {
     let mut connections = JoinSet::new();
     while let Some(tcp) = next_connection(&listener, stopping.clone(), &mut connections).await {
-        let door = Arc::clone(&door);
-        connections.spawn(async move { door.serve(tcp).await });
+        workers.serve(tcp, &mut connections);
     }
     // Those that the kernel has accepted already would be reset with their requests.
     while let Some(tcp) = already_there(&listener).await {
-        let door = Arc::clone(&door);
-        connections.spawn(async move { door.serve(tcp).await });
+        workers.serve(tcp, &mut connections);
     }
     drop(listener);
     while connections.join_next().await.is_some() {}
@@ -305,27 +309,31 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
-fn door(
+/// The threads that serve; each has a Pingora proxy, and with it upstream connections, of its own.
+fn workers(
     settings: &Settings,
-    gateway: Gateway,
-    admission: Arc<Admission>,
-    stopping: watch::Receiver<bool>,
-    cutting: watch::Receiver<bool>,
-) -> Door<HttpProxy<Gateway>> {
-    let reception = Reception {
+    gateway: &Gateway,
+    admission: &Arc<Admission>,
+    stopping: &watch::Receiver<bool>,
+    cutting: &watch::Receiver<bool>,
+) -> Result<Workers<HttpProxy<Gateway>>, StartError> {
+    let gatekeeper = Arc::new(Reception {
         metrics: gateway.metrics.clone(),
         fleet: gateway.fleet.clone(),
         origins: gateway.origins.clone(),
-    };
-    Door {
-        app: Arc::new(http_proxy(&pingora_conf(settings), gateway)),
-        gatekeeper: Arc::new(reception),
-        admission,
-        guests: Guests::within(descriptors()),
+    });
+    let (guests, conf) = (Guests::within(descriptors()), pingora_conf(settings));
+    let door = || Door {
+        app: Arc::new(http_proxy(&conf, gateway.clone())),
+        gatekeeper: gatekeeper.clone(),
+        admission: admission.clone(),
+        guests: guests.clone(),
         limits: limits(settings),
-        stopping,
-        cutting,
-    }
+        stopping: stopping.clone(),
+        cutting: cutting.clone(),
+    };
+    Workers::start(settings.threads, door)
+        .map_err(|error| StartError::Internal(format!("no thread: {error}")))
 }
 
 /// File descriptors that the process may have: as many as the system lets it.

@@ -26,7 +26,7 @@ pub fn run(path: &Path) -> anyhow::Result<u8> {
         }
     };
     logging::start(config.settings.log.level.into(), config.settings.log.format == LogFormat::Json);
-    runtime(config.settings.threads)?.block_on(async {
+    runtime(HOUSEKEEPERS)?.block_on(async {
         let server = Server::bind(config)?;
         for address in server.proxy_addresses() {
             tracing::info!("proxy listening on http://{address}");
@@ -90,3 +90,6 @@ fn at_hangup(reloader: Arc<Reloader>) -> anyhow::Result<impl Future<Output = ()>
         }
     })
 }
+
+/// Threads beside those that serve clients: for gates, probes, the admin listener.
+const HOUSEKEEPERS: usize = 1;

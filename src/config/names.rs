@@ -7,6 +7,8 @@ use super::reader::Item;
 
 /// Longest name of anything that the operator names.
 const LONGEST: usize = 64;
+/// Longest name of a model.
+const LONGEST_MODEL: usize = 256;
 /// Longest word that is compared for a suggestion.
 const COMPARED: usize = 64;
 /// Most names listed in a help.
@@ -47,8 +49,10 @@ pub(super) fn suggestion<'a>(
     if let Some(near) = nearest(word, known.clone()) {
         return format!("did you mean {}?", quoted(near));
     }
-    let mut listed: Vec<&str> = known.clone().take(LISTED).collect();
-    if known.count() > LISTED {
+    // What cannot be a name is a problem of its own, and would break the line.
+    let legal = known.filter(|name| name.len() <= LONGEST_MODEL && !name.contains(char::is_control));
+    let mut listed: Vec<&str> = legal.clone().take(LISTED).collect();
+    if legal.count() > LISTED {
         listed.push("…");
     }
     if listed.is_empty() {
@@ -91,10 +95,10 @@ pub(super) fn check_name(name: &str, item: &Item<'_>) {
 
 /// A model's name may be anything that a client sends in one word, such as `org/model:7b`.
 pub(super) fn check_model(name: &str, item: &Item<'_>) {
-    if name.is_empty() || name.len() > 256 || !name.chars().all(|c| c.is_ascii_graphic()) {
+    if name.is_empty() || name.len() > LONGEST_MODEL || !name.chars().all(|c| c.is_ascii_graphic()) {
         item.problem(
             format!("{} cannot be a model's name", quoted(name)),
-            "1 to 256 visible ASCII characters",
+            format!("1 to {LONGEST_MODEL} visible ASCII characters"),
         );
     }
 }

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use sd_notify::NotifyState;
+use tokio::runtime::Handle;
 use tokio::time::interval;
 
 /// Tells the service manager how the process is.
@@ -51,14 +52,18 @@ impl Supervisor {
     }
 }
 
-/// Says at twice the rate that is asked for (`WatchdogSec=`) that the runtime still runs its tasks, until it is
+/// Says at twice the rate that is asked for (`WatchdogSec=`) that each runtime still runs its tasks, until it is
 /// dropped. It proves that and no more: not that a backend answers.
-pub async fn beat() {
+pub async fn beat(runtimes: Vec<Handle>) {
     let asked = sd_notify::watchdog_enabled().filter(|limit| !limit.is_zero());
     let Some(limit) = asked else { return };
     let mut beats = interval(limit / 2);
     loop {
         beats.tick().await;
+        for runtime in &runtimes {
+            // One that is stuck is waited for in vain, and the service manager hears nothing more.
+            let _ = runtime.spawn(async {}).await;
+        }
         send(&[NotifyState::Watchdog]);
     }
 }

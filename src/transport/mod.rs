@@ -18,6 +18,7 @@ mod control;
 mod guests;
 mod intake;
 mod rewind;
+mod workers;
 
 pub use admission::{Admission, Held};
 pub use client_stream::ClientStream;
@@ -26,3 +27,4 @@ pub use control::{Control, Cut};
 pub use guests::{Guest, Guests};
 pub use intake::{Arrival, Fault, Gatekeeper};
 pub use rewind::rewind;
+pub use workers::Workers;
