@@ -1,8 +1,12 @@
 //! What an answer says it has used: read off its bytes, without a tree of the whole.
 
+use std::borrow::Cow;
+use std::fmt;
 use std::sync::LazyLock;
 
 use memchr::memmem::FinderRev;
+use serde::Deserialize;
+use serde::de::{IgnoredAny, MapAccess, Visitor};
 use serde_json::{Deserializer, Value};
 
 /// Bytes at the end of a plain answer in which its usage is looked for. It stands behind the choices.
@@ -32,14 +36,43 @@ impl Usage {
     pub fn then(self, later: Self) -> Self {
         Self { prompt: later.prompt.or(self.prompt), completion: later.completion.or(self.completion) }
     }
+}
 
-    fn of_object(object: &Value) -> Option<Self> {
-        let number = |names: [&str; 2]| names.into_iter().find_map(|name| object.get(name)?.as_u64());
-        let usage = Self {
-            prompt: number(["prompt_tokens", "input_tokens"]),
-            completion: number(["completion_tokens", "output_tokens"]),
-        };
-        (usage != Self::default()).then_some(usage)
+/// A usage object. Members that it does not know are passed over, also numbers that are none.
+struct Object(Usage);
+
+impl<'de> Deserialize<'de> for Object {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(Members)
+    }
+}
+
+struct Members;
+
+impl<'de> Visitor<'de> for Members {
+    type Value = Object;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a usage object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Object, A::Error> {
+        // OpenAI's names, and where those are missing Anthropic's.
+        let (mut usage, mut other) = (Usage::default(), Usage::default());
+        while let Some(name) = members.next_key::<Cow<'de, str>>()? {
+            let place = match name.as_ref() {
+                "prompt_tokens" => &mut usage.prompt,
+                "completion_tokens" => &mut usage.completion,
+                "input_tokens" => &mut other.prompt,
+                "output_tokens" => &mut other.completion,
+                _ => {
+                    members.next_value::<IgnoredAny>()?;
+                    continue;
+                }
+            };
+            *place = members.next_value::<Value>()?.as_u64();
+        }
+        Ok(Object(other.then(usage)))
     }
 }
 
@@ -58,7 +91,8 @@ pub fn of_json(json: &[u8]) -> Option<Usage> {
             return None; // The quote is escaped: text that ends in `"usage`, not a member.
         }
         let value = after_colon(from_key.get(KEY.len()..)?)?;
-        Usage::of_object(&Deserializer::from_slice(value).into_iter::<Value>().next()?.ok()?)
+        let Object(usage) = Deserializer::from_slice(value).into_iter().next()?.ok()?;
+        (usage != Usage::default()).then_some(usage)
     })
 }
 

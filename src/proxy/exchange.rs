@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::HeaderValue;
-use pingora_http::{RequestHeader, ResponseHeader};
+use pingora_http::RequestHeader;
 use tokio::time::Instant;
 
 use super::fare::Cost;
@@ -139,57 +139,7 @@ impl Exchange {
             (None, None) => &[],
         }
     }
-
-    /// The header that says every gate's state: `gaming_pc=open,…`.
-    fn gates(&self) -> String {
-        let mut states = String::new();
-        for gate in &self.live.gates {
-            let comma = if states.is_empty() { "" } else { "," };
-            states.extend([comma, &gate.name, "=", gate.view().state.as_str()]);
-        }
-        states
-    }
-
-    /// Puts `x-request-id` and the `x-sluice-*` headers on an answer, as far as there is something to say;
-    /// for Anthropic's clients `request-id` too, where the backend gave none.
-    pub fn mark(&self, head: &mut ResponseHeader) -> pingora_error::Result<()> {
-        head.insert_header(REQUEST_ID, &self.request_id)?;
-        let anthropic = self.endpoint.is_some_and(Endpoint::is_anthropic);
-        if anthropic && !head.headers.contains_key(ANTHROPIC_REQUEST_ID) {
-            head.insert_header(ANTHROPIC_REQUEST_ID, &self.request_id)?;
-        }
-        if self.endpoint.is_none() && self.refused.is_none() {
-            return Ok(()); // a model list or a health question: nothing was routed
-        }
-        if let Some(attempt) = self.attempt.as_ref().filter(|_| self.refused.is_none()) {
-            head.insert_header(BACKEND, self.backend_name(attempt.backend))?;
-        }
-        if let Some(decision) = &self.decision {
-            if decision.decided_by.is_some() {
-                head.insert_header(RULE, self.rule().as_ref())?;
-            }
-            head.insert_header(REASON, HeaderValue::from_static(decision.reason.as_str()))?;
-        }
-        if !self.live.gates.is_empty() {
-            head.insert_header(GATE, self.gates())?;
-        }
-        if let Some(facts) = &self.facts {
-            head.insert_header(TOKENS, HeaderValue::from(facts.tokens))?;
-        }
-        head.insert_header(ATTEMPTS, HeaderValue::from(self.attempts))
-    }
 }
-
-// As text: Pingora copies a `HeaderName`, and takes a static text as it is.
-const REQUEST_ID: &str = "x-request-id";
-/// Where Anthropic's clients look for the id.
-const ANTHROPIC_REQUEST_ID: &str = "request-id";
-const BACKEND: &str = "x-sluice-backend";
-const RULE: &str = "x-sluice-rule";
-const REASON: &str = "x-sluice-reason";
-const GATE: &str = "x-sluice-gate";
-const TOKENS: &str = "x-sluice-tokens";
-const ATTEMPTS: &str = "x-sluice-attempts";
 
 /// The conversation as the client names it.
 pub fn session_id(head: &RequestHeader) -> Option<String> {

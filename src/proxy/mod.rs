@@ -20,6 +20,7 @@ mod fare;
 mod finish;
 mod identify;
 mod lease;
+mod marks;
 mod own;
 mod peek;
 mod refuse;

@@ -248,7 +248,7 @@ impl Gateway {
             Ok(Received::Preflight) => {
                 let mut head = cors::preflight(session.req_header(), exchange.origin.as_ref())?;
                 self.origins.mark(exchange.origin.as_ref(), &mut head)?;
-                head.insert_header("x-request-id", &exchange.request_id)?;
+                exchange.add_marks(None);
                 exchange.relay.status = Some(204);
                 session.write_response_header(Box::new(head), true).await?;
             }
@@ -302,7 +302,7 @@ impl Gateway {
     fn own_head(&self, exchange: &Exchange, status: u16) -> Result<ResponseHeader> {
         let mut head = ResponseHeader::build(status, Some(16))?;
         head.insert_header("content-type", "application/json")?;
-        exchange.mark(&mut head)?;
+        exchange.add_marks(None);
         self.origins.mark(exchange.origin.as_ref(), &mut head)?;
         Ok(head)
     }

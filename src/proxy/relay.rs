@@ -6,13 +6,14 @@
 //! error event that we add must not be glued to half of another.
 
 use bytes::{Bytes, BytesMut};
-use http::header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING};
-use http::{StatusCode, Version};
+use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
+use http::{HeaderMap, HeaderName, StatusCode, Version};
 use pingora_error::Result;
 use pingora_http::ResponseHeader;
 use tokio::time::Instant;
 
 use super::exchange::Exchange;
+use super::marks::REQUEST_ID;
 use crate::openai::{EVENT_LIMIT, Scanner, Usage, added_usage, usage};
 use crate::transport::Cut;
 
@@ -69,7 +70,15 @@ impl Exchange {
         if let Some(arrival) = &self.arrival {
             arrival.control.hold(has_body);
         }
-        self.mark(head)
+        self.add_marks(Some(&head.headers));
+        Ok(())
+    }
+
+    /// What we say goes into the head on its way out.
+    pub fn add_marks(&self, given: Option<&HeaderMap>) {
+        if let Some(arrival) = &self.arrival {
+            arrival.control.add_lines(self.marks(given).into_bytes());
+        }
     }
 
     /// One piece of the answer's body goes by; it is replaced by what may go on now.
@@ -209,13 +218,14 @@ fn undress(head: &mut ResponseHeader) {
         nominated.flat_map(|value| value.split(',')).map(|name| name.trim().to_ascii_lowercase()).collect();
     // Which pages may read an answer is said by sluice alone: some servers allow every one, unasked.
     let is_ours = |name: &str| name.starts_with("x-sluice-") || name.starts_with("access-control-");
-    let is_ours = |name: &str| is_ours(name) || OF_THE_HOP.contains(&name);
-    let names = head.headers.keys().map(|name| name.as_str().to_owned());
-    let dropped: Vec<_> = names.filter(|name| is_ours(name) || nominated.contains(name)).collect();
+    let is_dropped = |name: &str| {
+        is_ours(name) || OURS_OR_THE_HOPS.contains(&name) || nominated.iter().any(|other| other == name)
+    };
+    let kept = |name: &HeaderName| name == CONTENT_TYPE || name == CONTENT_LENGTH;
+    let names = head.headers.keys().filter(|name| is_dropped(name.as_str()) && !kept(name));
+    let dropped: Vec<_> = names.cloned().collect();
     for name in dropped {
-        if name != "content-type" && name != "content-length" {
-            head.remove_header(name.as_str());
-        }
+        head.remove_header(&name);
     }
 }
 
@@ -227,8 +237,9 @@ fn unannounce(head: &mut ResponseHeader, client: Version) -> Result<()> {
     Ok(())
 }
 
-/// Fields about the backend's connection, besides those that Pingora writes anew.
-const OF_THE_HOP: [&str; 5] = ["keep-alive", "proxy-authenticate", "proxy-connection", "trailer", "upgrade"];
+/// Fields about the backend's connection, besides those that Pingora writes anew, and what we say ourselves.
+const OURS_OR_THE_HOPS: [&str; 6] =
+    [REQUEST_ID, "keep-alive", "proxy-authenticate", "proxy-connection", "trailer", "upgrade"];
 
 fn may_have_body(head: &ResponseHeader) -> bool {
     let empty = head.headers.get("content-length").is_some_and(|length| length.as_bytes() == b"0");

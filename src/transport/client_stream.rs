@@ -2,8 +2,8 @@
 //!
 //! Reading gives the prepared head and then nothing: bytes that come early are kept aside for the
 //! next request, the end of the connection and a cut come through. Writing is buffered; the head of an
-//! answer can be held back until its body begins, and a client that takes nothing for `write_timeout`
-//! is cut.
+//! answer gets our lines on its way out and can be held back until its body begins, and a client that takes
+//! nothing for `write_timeout` is cut.
 
 use std::fmt;
 use std::io;
@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::{Buf, Bytes, BytesMut};
+use memchr::memchr;
 use pingora_core::protocols::raw_connect::ProxyDigest;
 use pingora_core::protocols::{
     GetProxyDigest, GetSocketDigest, GetTimingDigest, Peek, Shutdown, SocketDigest, Ssl, TimingDigest,
@@ -56,7 +57,7 @@ pub struct ClientStream {
     read: usize,
     /// Bytes of the next request.
     early: BytesMut,
-    /// The answer's head, while it is held back.
+    /// The answer's head, until it may go.
     held: BytesMut,
     control: Arc<Control>,
     deadline: Alarm,
@@ -167,7 +168,16 @@ impl ClientStream {
     }
 
     fn has_unsent(&self) -> bool {
-        self.tcp.as_ref().is_some_and(|tcp| !tcp.buffer().is_empty()) && !self.control.is_holding()
+        let buffered = self.tcp.as_ref().is_some_and(|tcp| !tcp.buffer().is_empty());
+        (buffered || !self.held.is_empty()) && !self.control.is_holding()
+    }
+
+    /// Takes the head that Pingora writes, in one piece, with our lines behind its first.
+    fn take_head(&mut self, head: &[u8], lines: &[u8]) {
+        let status = memchr(b'\n', head).map_or(0, |end| end + 1);
+        let (status, fields) = head.split_at_checked(status).unwrap_or((head, &[]));
+        self.held.reserve(head.len() + lines.len());
+        [status, lines, fields].iter().for_each(|piece| self.held.extend_from_slice(piece));
     }
 
     fn writer(&mut self) -> io::Result<Pin<&mut BufWriter<TcpStream>>> {
@@ -218,6 +228,10 @@ impl AsyncRead for ClientStream {
 
 impl AsyncWrite for ClientStream {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        if let Some(lines) = self.control.take_lines() {
+            self.take_head(buf, &lines);
+            return Poll::Ready(Ok(buf.len()));
+        }
         if self.control.is_holding() {
             self.held.extend_from_slice(buf);
             return Poll::Ready(Ok(buf.len()));

@@ -22,6 +22,8 @@ struct State {
     patience: Option<Patience>,
     /// Whether what is written is kept back.
     holding: bool,
+    /// Header lines for the answer's head, until that is written.
+    lines: Option<Vec<u8>>,
     waker: Option<Waker>,
     /// The connection, when Pingora dropped the stream without handing it back.
     returned: Option<Line>,
@@ -75,11 +77,20 @@ impl Control {
         }
     }
 
-    /// Takes the deadline and a cut away, and holds nothing back.
+    /// Takes the deadline and a cut away, holds nothing back and adds nothing.
     pub fn clear(&self) {
         let mut state = self.state.lock();
-        (state.patience, state.cut) = (None, None);
+        (state.patience, state.cut, state.lines) = (None, None, None);
         state.holding = false;
+    }
+
+    /// Puts these header lines, each with its CRLF, into the head that is written next.
+    pub fn add_lines(&self, lines: Vec<u8>) {
+        self.state.lock().lines = Some(lines);
+    }
+
+    pub(super) fn take_lines(&self) -> Option<Vec<u8>> {
+        self.state.lock().lines.take()
     }
 
     /// Whether the exchange was cut, and why; asking takes the cut away.
