@@ -13,7 +13,6 @@ use pingora_core::apps::ServerApp;
 use pingora_core::protocols::SocketDigest;
 use pingora_core::protocols::l4::stream::Stream as TcpLayer;
 use pingora_core::server::configuration::ServerConf;
-use pingora_proxy::{HttpProxy, http_proxy};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -21,7 +20,7 @@ use tokio::time::sleep;
 
 use crate::config::{BadRoots, Config, Settings, check_roots};
 use crate::fleet::{Fleet, Ledger};
-use crate::proxy::{Gateway, Origins, Reception, explain};
+use crate::proxy::{Gateway, Origins, Proxy, Reception, explain, proxy};
 use crate::service::admin::{Admin, Guard};
 use crate::service::ledger_file;
 use crate::service::reload::Reloader;
@@ -35,7 +34,7 @@ use crate::transport::{Admission, Door, Guests, Limits, Workers};
 pub struct Server {
     proxies: Vec<TcpListener>,
     admins: Vec<TcpListener>,
-    workers: Arc<Workers<HttpProxy<Gateway>>>,
+    workers: Arc<Workers<Proxy>>,
     admission: Arc<Admission>,
     admin: Arc<Admin>,
     reloader: Arc<Reloader>,
@@ -103,7 +102,7 @@ impl Server {
     ///
     /// # Errors
     /// [`StartError`]; nothing stays bound then.
-    pub fn bind(config: Config) -> Result<Self, StartError> {
+    pub async fn bind(config: Config) -> Result<Self, StartError> {
         let settings = config.settings;
         let internal = |error: &dyn std::fmt::Display| StartError::Internal(error.to_string());
         check_roots()?;
@@ -143,7 +142,7 @@ impl Server {
         Ok(Self {
             proxies: listen_all(&settings.proxy)?,
             admins: listen_all(&settings.admin)?,
-            workers: Arc::new(workers(&settings, &gateway, &admission, &stop, &cut)?),
+            workers: Arc::new(workers(&settings, &gateway, &admission, &stop, &cut).await?),
             admission,
             admin: Arc::new(admin),
             reloader,
@@ -232,11 +231,7 @@ async fn all(tasks: &mut JoinSet<()>) {
     while tasks.join_next().await.is_some() {}
 }
 
-async fn accept(
-    listener: TcpListener,
-    workers: Arc<Workers<HttpProxy<Gateway>>>,
-    stopping: watch::Receiver<bool>,
-) {
+async fn accept(listener: TcpListener, workers: Arc<Workers<Proxy>>, stopping: watch::Receiver<bool>) {
     let mut connections = JoinSet::new();
     while let Some(tcp) = next_connection(&listener, stopping.clone(), &mut connections).await {
         workers.serve(tcp, &mut connections);
@@ -310,30 +305,32 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 }
 
 /// The threads that serve; each has a Pingora proxy, and with it upstream connections, of its own.
-fn workers(
+async fn workers(
     settings: &Settings,
     gateway: &Gateway,
     admission: &Arc<Admission>,
     stopping: &watch::Receiver<bool>,
     cutting: &watch::Receiver<bool>,
-) -> Result<Workers<HttpProxy<Gateway>>, StartError> {
+) -> Result<Workers<Proxy>, StartError> {
     let gatekeeper = Arc::new(Reception {
         metrics: gateway.metrics.clone(),
         fleet: gateway.fleet.clone(),
         origins: gateway.origins.clone(),
     });
     let (guests, conf) = (Guests::within(descriptors()), pingora_conf(settings));
-    let door = || Door {
-        app: Arc::new(http_proxy(&conf, gateway.clone())),
-        gatekeeper: gatekeeper.clone(),
-        admission: admission.clone(),
-        guests: guests.clone(),
-        limits: limits(settings),
-        stopping: stopping.clone(),
-        cutting: cutting.clone(),
-    };
-    Workers::start(settings.threads, door)
-        .map_err(|error| StartError::Internal(format!("no thread: {error}")))
+    let (mut doors, internal) = (Vec::new(), |error| StartError::Internal(format!("the proxy: {error}")));
+    for _ in 0..settings.threads {
+        doors.push(Door {
+            app: proxy(&conf, gateway.clone()).await.map_err(internal)?,
+            gatekeeper: gatekeeper.clone(),
+            admission: admission.clone(),
+            guests: guests.clone(),
+            limits: limits(settings),
+            stopping: stopping.clone(),
+            cutting: cutting.clone(),
+        });
+    }
+    Workers::start(doors).map_err(internal)
 }
 
 /// File descriptors that the process may have: as many as the system lets it.

@@ -27,7 +27,7 @@ pub fn run(path: &Path) -> anyhow::Result<u8> {
     };
     logging::start(config.settings.log.level.into(), config.settings.log.format == LogFormat::Json);
     runtime(HOUSEKEEPERS)?.block_on(async {
-        let server = Server::bind(config)?;
+        let server = Server::bind(config).await?;
         for address in server.proxy_addresses() {
             tracing::info!("proxy listening on http://{address}");
         }

@@ -176,16 +176,22 @@ impl Tally {
 
 impl Meter for Tally {
     fn run(&mut self, bytes: &[u8]) -> usize {
-        let mut before = self.before;
-        let mut sum = 0;
-        let mut length = 0;
-        for &byte in bytes {
-            let class = class_of(byte);
-            if class == STOP {
+        let (mut before, mut sum, mut length) = (self.before, 0, 0);
+        // Two bytes a step: one look-up for their classes, one for their weight.
+        let (pairs, _) = bytes.as_chunks::<2>();
+        for &pair in pairs {
+            let classes = classes_of(pair);
+            if classes == STOPS {
                 break;
             }
-            sum += u64::from(weight_of(before, class));
-            before = class;
+            sum += u64::from(weight_of_two(before, classes));
+            before = classes & 0x0f;
+            length += 2;
+        }
+        let last = bytes.get(length).map_or(STOP, |&byte| class_of(byte));
+        if last != STOP {
+            sum += u64::from(weight_of(before, last));
+            before = last;
             length += 1;
         }
         self.before = before;
@@ -232,11 +238,27 @@ const FOUR: u8 = 13;
 const TAIL: u8 = 14;
 const STOP: u8 = 15;
 
+/// The classes of two bytes of which one is a [`STOP`].
+const STOPS: u8 = STOP << 4 | STOP;
+
 static CLASSES: [u8; 256] = classes();
 static WEIGHTS: [u32; 256] = weights(&FACTORS);
+/// By two bytes, little-endian: their classes, the first one's in the upper half. Text touches a few
+/// kilobytes of it.
+static CLASSES_OF_TWO: [u8; 1 << 16] = classes_of_two();
+/// By a class and the two behind it: what those two weigh.
+static WEIGHTS_OF_TWO: [u16; 1 << 12] = weights_of_two(&FACTORS);
 
 fn class_of(byte: u8) -> u8 {
     CLASSES.get(usize::from(byte)).copied().unwrap_or(STOP)
+}
+
+fn classes_of(pair: [u8; 2]) -> u8 {
+    CLASSES_OF_TWO.get(usize::from(u16::from_le_bytes(pair))).copied().unwrap_or(STOPS)
+}
+
+fn weight_of_two(before: u8, classes: u8) -> u16 {
+    WEIGHTS_OF_TWO.get(usize::from(before) << 8 | usize::from(classes)).copied().unwrap_or(0)
 }
 
 /// The class of a character below U+0080 that was written as an escape.
@@ -316,6 +338,34 @@ const fn weights(factors: &Factors) -> [u32; 256] {
         }
         pair += 1;
     }
+}
+
+#[expect(clippy::indexing_slicing, reason = "two bytes are within 65,536, and each of them within 256")]
+const fn classes_of_two() -> [u8; 1 << 16] {
+    let (single, mut table) = (classes(), [STOPS; 1 << 16]);
+    let mut pair = 0;
+    while pair < table.len() {
+        let (first, second) = (single[pair & 0xff], single[pair >> 8]);
+        if first != STOP && second != STOP {
+            table[pair] = first << 4 | second;
+        }
+        pair += 1;
+    }
+    table
+}
+
+#[expect(clippy::indexing_slicing, reason = "three classes of four bits are within 4,096")]
+#[expect(clippy::cast_possible_truncation, reason = "compared before: it ends the compiler otherwise")]
+const fn weights_of_two(factors: &Factors) -> [u16; 1 << 12] {
+    let (single, mut table) = (weights(factors), [0; 1 << 12]);
+    let mut three = 0;
+    while three < table.len() {
+        let weight = single[three >> 4] + single[three & 0xff];
+        assert!(weight <= u16::MAX as u32, "two bytes weigh more than the table holds");
+        table[three] = weight as u16;
+        three += 1;
+    }
+    table
 }
 
 /// What a byte costs by itself; blanks and line breaks only where others stand before them.

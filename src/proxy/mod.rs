@@ -18,6 +18,7 @@ pub mod explain;
 mod failover;
 mod fare;
 mod finish;
+mod hosted;
 mod identify;
 mod lease;
 mod marks;
@@ -42,6 +43,7 @@ use tokio::sync::watch;
 
 pub use admit::Reception;
 pub use cors::Origins;
+pub use hosted::{Proxy, proxy};
 
 use crate::fleet::Fleet;
 use crate::telemetry::{Journal, Metrics};

@@ -22,7 +22,7 @@ use super::relay::Relay;
 use crate::fleet::{GatePass, Held, LivePeer, Slot};
 use crate::openai::Endpoint;
 use crate::policy::{Backend, BackendId, Kind, Reason};
-use crate::transport::{Cut, rewind};
+use crate::transport::{Cut, OneWrite, rewind};
 use crate::wire::forward;
 
 /// The attempt that runs.
@@ -255,6 +255,9 @@ fn peer_of(address: SocketAddr, live: &LivePeer, backend: &Backend, fresh: bool)
         // A group that no pooled connection belongs to, and none will: it is closed after its use.
         peer.group_key = FRESH.fetch_add(1, Ordering::Relaxed);
         peer.options.idle_timeout = Some(Duration::from_millis(1));
+    }
+    if live.tls_name.is_none() {
+        peer.options.alpn = OneWrite::alpn();
     }
     peer.options.http_upstream_request_policy = HttpUpstreamRequestPolicy::deny_upgrades();
     peer

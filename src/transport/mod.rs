@@ -18,6 +18,7 @@ mod control;
 mod guests;
 mod intake;
 mod rewind;
+mod upstream_stream;
 mod workers;
 
 pub use admission::{Admission, Held};
@@ -27,4 +28,5 @@ pub use control::{Control, Cut};
 pub use guests::{Guest, Guests};
 pub use intake::{Arrival, Fault, Gatekeeper};
 pub use rewind::rewind;
+pub use upstream_stream::OneWrite;
 pub use workers::Workers;

@@ -28,16 +28,16 @@ struct Worker<A> {
 }
 
 impl<A: HttpServerApp + Send + Sync + 'static> Workers<A> {
-    /// Starts `count` threads; each gets a door that `door` makes.
+    /// Starts a thread for each of these doors.
     ///
     /// # Errors
     /// What the system says when it gives no thread, or nothing to wait for events with.
-    pub fn start(count: usize, door: impl Fn() -> Door<A>) -> io::Result<Self> {
-        let start = |number| {
+    pub fn start(doors: Vec<Door<A>>) -> io::Result<Self> {
+        let start = |(number, door)| {
             let (runtime, stop) = thread_of_its_own(number)?;
-            Ok(Worker { runtime, door: Arc::new(door()), _stop: stop })
+            Ok(Worker { runtime, door: Arc::new(door), _stop: stop })
         };
-        (1..=count).map(start).collect::<io::Result<_>>().map(Self)
+        (1..).zip(doors).map(start).collect::<io::Result<_>>().map(Self)
     }
 
     /// Serves a connection on the thread that has the fewest; `connections` waits for its end.

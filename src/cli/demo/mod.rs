@@ -67,7 +67,7 @@ pub fn run(demo: &Demo) -> anyhow::Result<u8> {
         let (proxy_port, admin_port) = (port("--port", demo.port)?, port("--admin-port", demo.admin_port)?);
         let folder = tempfile::tempdir().context("cannot make a temporary folder")?;
         let stage = Stage::start(folder.path()).context("cannot start the simulated peers")?;
-        let server = bind(&stage, folder.path(), proxy_port, admin_port)?;
+        let server = bind(&stage, folder.path(), proxy_port, admin_port).await?;
         let (proxy, admin) = (server.proxy_addresses(), server.admin_addresses());
         let (Some(proxy), Some(admin)) = (proxy.first(), admin.first()) else {
             anyhow::bail!("nothing is listened on");
@@ -82,10 +82,10 @@ pub fn run(demo: &Demo) -> anyhow::Result<u8> {
     })
 }
 
-fn bind(stage: &Stage, folder: &Path, proxy_port: u16, admin_port: u16) -> anyhow::Result<Server> {
+async fn bind(stage: &Stage, folder: &Path, proxy_port: u16, admin_port: u16) -> anyhow::Result<Server> {
     let settings = stage.write_files(folder, proxy_port, admin_port)?;
     let config = config::load(&settings).map_err(|problems| anyhow::anyhow!("{problems}"))?;
-    Server::bind(config).context("choose other ports with --port and --admin-port")
+    Server::bind(config).await.context("choose other ports with --port and --admin-port")
 }
 
 /// Each decision as a sentence when it happens.

@@ -131,7 +131,10 @@ fn an_escape_counts_as_what_it_stands_for() {
 #[test]
 fn a_run_stops_where_a_strings_own_bytes_do() {
     for stop in ["\"", "\\", "\n", "\0", "\u{1f}"] {
-        assert_eq!(Tally::new().run(format!("ab{stop}c").as_bytes()), 2);
+        for length in 0..5 {
+            let text = format!("{}{stop}c", "a".repeat(length));
+            assert_eq!(Tally::new().run(text.as_bytes()), length);
+        }
     }
 }
 
@@ -144,4 +147,19 @@ fn an_escape_hides_no_key_of_a_tool() {
         tally.tokens()
     };
     assert_eq!(tokens(r"\u0061"), tokens("a"));
+}
+
+proptest::proptest! {
+    #[test]
+    fn two_bytes_at_a_time_count_as_one_by_one(bytes in proptest::collection::vec(0x20_u8.., 0..80), at in 0_usize..90) {
+        let mut bytes = bytes;
+        if let Some(byte) = bytes.get_mut(at) {
+            *byte = b'\n';
+        }
+        let (mut whole, mut single) = (Tally::new(), Tally::new());
+        let length = whole.run(&bytes);
+        let passed: usize = bytes.chunks(1).map(|byte| single.run(byte)).take_while(|passed| *passed == 1).sum();
+        proptest::prop_assert_eq!(length, passed);
+        proptest::prop_assert_eq!((whole.thousandths, whole.before), (single.thousandths, single.before));
+    }
 }
