@@ -60,11 +60,17 @@ pub async fn beat(runtimes: Vec<Handle>) {
     let mut beats = interval(limit / 2);
     loop {
         beats.tick().await;
-        for runtime in &runtimes {
-            // One that is stuck is waited for in vain, and the service manager hears nothing more.
-            let _ = runtime.spawn(async {}).await;
-        }
+        all_run(&runtimes).await;
         send(&[NotifyState::Watchdog]);
+    }
+}
+
+/// Returns once each of them has run a task. One that is stuck is waited for in vain, and the service manager
+/// hears nothing more.
+async fn all_run(runtimes: &[Handle]) {
+    for runtime in runtimes {
+        // An error says that it is being shut down, as it is at the end.
+        let _ = runtime.spawn(async {}).await;
     }
 }
 
@@ -80,3 +86,22 @@ fn untold(error: &std::io::Error) {
 
 /// For the last records of the audit file, after the last exchange.
 const MARGIN: Duration = Duration::from_secs(10);
+
+#[cfg(test)]
+mod tests {
+    use tokio::runtime::Builder;
+    use tokio::time::timeout;
+
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+    async fn a_runtime_that_is_stuck_is_waited_for() {
+        // Nobody drives it: none of its tasks is ever run.
+        let stuck = Builder::new_current_thread().build().unwrap();
+        let runs = Handle::current();
+        all_run(&[runs.clone(), runs.clone()]).await;
+        let patience = Duration::from_millis(50);
+        assert!(timeout(patience, all_run(&[runs, stuck.handle().clone()])).await.is_err());
+        stuck.shutdown_background();
+    }
+}

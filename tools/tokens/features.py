@@ -1,4 +1,4 @@
-"""What the estimate is made of: the same classes and boundaries as in `src/prompt/tokens.rs`, counted with numpy.
+"""What the estimate is made of: the same classes and boundaries as in `src/prompt/tokens/classes.rs`, counted with numpy.
 
 `report.py` holds both against each other, sample by sample.
 """

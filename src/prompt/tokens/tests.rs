@@ -1,6 +1,7 @@
 //! The estimate.
 
 use super::super::cursor::Cursor;
+use super::classes::{COMMON, FOUR};
 use super::*;
 
 fn tokens(text: &str) -> u64 {
