@@ -20,7 +20,7 @@ use tokio::time::sleep;
 
 use crate::config::{BadRoots, Config, Settings, check_roots};
 use crate::fleet::{Fleet, Ledger};
-use crate::proxy::{Gateway, Origins, Proxy, Reception, explain, proxy};
+use crate::proxy::{Gateway, Origins, Proxy, Reception, explain, proxies};
 use crate::service::admin::{Admin, Guard};
 use crate::service::ledger_file;
 use crate::service::reload::Reloader;
@@ -317,19 +317,19 @@ async fn workers(
         fleet: gateway.fleet.clone(),
         origins: gateway.origins.clone(),
     });
-    let (guests, conf) = (Guests::within(descriptors()), pingora_conf(settings));
-    let (mut doors, internal) = (Vec::new(), |error| StartError::Internal(format!("the proxy: {error}")));
-    for _ in 0..settings.threads {
-        doors.push(Door {
-            app: proxy(&conf, gateway.clone()).await.map_err(internal)?,
-            gatekeeper: gatekeeper.clone(),
-            admission: admission.clone(),
-            guests: guests.clone(),
-            limits: limits(settings),
-            stopping: stopping.clone(),
-            cutting: cutting.clone(),
-        });
-    }
+    let guests = Guests::within(descriptors(), settings.threads);
+    let internal = |error| StartError::Internal(format!("the proxy: {error}"));
+    let proxies = proxies(settings.threads, &pingora_conf(settings), gateway).await.map_err(internal)?;
+    let door = |app| Door {
+        app,
+        gatekeeper: gatekeeper.clone(),
+        admission: admission.clone(),
+        guests: guests.clone(),
+        limits: limits(settings),
+        stopping: stopping.clone(),
+        cutting: cutting.clone(),
+    };
+    let doors = proxies.into_iter().map(door).collect();
     Workers::start(doors).map_err(internal)
 }
 

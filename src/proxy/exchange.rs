@@ -68,6 +68,8 @@ pub struct Exchange {
     pub unread: bool,
     /// Why there is no answer from a backend.
     pub refused: Option<Refused>,
+    /// Whether an answer of our own was begun: there is no second.
+    pub answered: bool,
     /// What is known of the answer.
     pub relay: Relay,
     /// Time spent in queues.
@@ -104,6 +106,7 @@ impl Exchange {
             stale: false,
             unread: false,
             refused: None,
+            answered: false,
             relay: Relay::default(),
             queued: Duration::ZERO,
             asked: None,

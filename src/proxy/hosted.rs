@@ -9,6 +9,7 @@ use std::io;
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::fd::IntoRawFd;
 use std::sync::Arc;
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use pingora_core::apps::HttpServerOptions;
@@ -19,6 +20,7 @@ use pingora_core::services::Service;
 use pingora_proxy::{HttpProxy, ProcessCustomSession, ProxyServiceBuilder};
 use tokio::net::TcpStream;
 use tokio::sync::{oneshot, watch};
+use tokio::time::timeout;
 
 use super::Gateway;
 use crate::transport::OneWrite;
@@ -26,13 +28,24 @@ use crate::transport::OneWrite;
 /// Pingora's proxy around a gateway.
 pub type Proxy = HttpProxy<Gateway, OneWrite>;
 
-/// Makes a proxy; it has a pool of upstream connections of its own.
+/// Makes so many proxies, each with a pool of upstream connections of its own.
 ///
 /// # Errors
-/// What the system says when it lets nobody listen or connect on its loopback address.
-pub async fn proxy(conf: &Arc<ServerConf>, gateway: Gateway) -> io::Result<Arc<Proxy>> {
-    let (handler, made) = handing_over();
+/// What the system says when it lets nobody listen or connect on its loopback address, or that it says nothing.
+pub async fn proxies(count: usize, conf: &Arc<ServerConf>, gateway: &Gateway) -> io::Result<Vec<Arc<Proxy>>> {
     let connector = OneWrite::new(ConnectorOptions::from_server_conf(conf));
+    let mut proxies = Vec::with_capacity(count);
+    for _ in 0..count {
+        let made = timeout(PATIENCE, proxy(conf, gateway.clone(), connector.clone())).await;
+        proxies.push(made.map_err(io::Error::from).flatten().map_err(|error| {
+            io::Error::new(error.kind(), format!("127.0.0.1, over which it is set up: {error}"))
+        })?);
+    }
+    Ok(proxies)
+}
+
+async fn proxy(conf: &Arc<ServerConf>, gateway: Gateway, connector: OneWrite) -> io::Result<Arc<Proxy>> {
+    let (handler, made) = handing_over();
     let mut options = HttpServerOptions::default();
     options.force_custom = true;
     let builder = ProxyServiceBuilder::new(conf, gateway).custom(connector, handler).server_options(options);
@@ -47,14 +60,16 @@ pub async fn proxy(conf: &Arc<ServerConf>, gateway: Gateway) -> io::Result<Arc<P
     let serving = tokio::spawn(async move {
         service.start_service(Some(Arc::new(Mutex::new(listeners))), stopped, 1).await;
     });
-    let knock = TcpStream::connect(address).await?;
-    let proxy = made.await.map_err(io::Error::other)?;
+    let made = async {
+        let _knock = TcpStream::connect(address).await?;
+        made.await.map_err(io::Error::other)
+    };
+    let proxy = made.await;
     // A service that came to its end would tell the proxy to stop: it is dropped, and only its listener ends.
     serving.abort();
     let _ = serving.await;
     stop.send_replace(true);
-    drop(knock);
-    Ok(proxy)
+    proxy
 }
 
 /// A handler that sends its proxy away, and closes every connection.
@@ -69,3 +84,6 @@ fn handing_over() -> (ProcessCustomSession<Gateway, OneWrite>, oneshot::Receiver
     };
     (Arc::new(handler), receiver)
 }
+
+/// A connection within one machine takes less than a millisecond.
+const PATIENCE: Duration = Duration::from_secs(5);

@@ -43,7 +43,7 @@ use tokio::sync::watch;
 
 pub use admit::Reception;
 pub use cors::Origins;
-pub use hosted::{Proxy, proxy};
+pub use hosted::{Proxy, proxies};
 
 use crate::fleet::Fleet;
 use crate::telemetry::{Journal, Metrics};

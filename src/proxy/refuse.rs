@@ -8,6 +8,7 @@ use pingora_http::ResponseHeader;
 use pingora_proxy::{FailToProxy, Session};
 
 use super::exchange::Exchange;
+use super::marks::REQUEST_ID;
 use super::peek::Unread;
 use super::route::Received;
 use super::{Gateway, cors};
@@ -243,14 +244,19 @@ impl Gateway {
             Ok(Received::Own(status, value)) => {
                 let head = self.own_head(exchange, status)?;
                 exchange.relay.status = Some(status);
+                exchange.answered = true;
                 write(session, head, value.to_string().into()).await?;
             }
             Ok(Received::Preflight) => {
                 let mut head = cors::preflight(session.req_header(), exchange.origin.as_ref())?;
                 self.origins.mark(exchange.origin.as_ref(), &mut head)?;
-                exchange.add_marks(None);
+                head.insert_header(REQUEST_ID, &exchange.request_id)?;
                 exchange.relay.status = Some(204);
-                session.write_response_header(Box::new(head), true).await?;
+                exchange.answered = true;
+                session
+                    .write_response_header(Box::new(head), true)
+                    .await
+                    .map_err(|error| error.into_down())?;
             }
             Err(refused) => {
                 exchange.refused = Some(refused);
@@ -275,7 +281,7 @@ impl Gateway {
         exchange: &mut Exchange,
     ) -> FailToProxy {
         let client_gone = error.esource == ErrorSource::Downstream && exchange.refused.is_none();
-        if client_gone {
+        if client_gone || exchange.answered {
             return LOST;
         }
         if exchange.relay.released {
@@ -307,8 +313,9 @@ impl Gateway {
         Ok(head)
     }
 
-    async fn write_refusal(&self, session: &mut Session, exchange: &Exchange) -> Result<()> {
+    async fn write_refusal(&self, session: &mut Session, exchange: &mut Exchange) -> Result<()> {
         let Some(refused) = exchange.refused.clone() else { return Ok(()) };
+        exchange.answered = true;
         if exchange.unread {
             session.set_keepalive(None);
         }
@@ -339,10 +346,12 @@ impl Exchange {
     }
 }
 
+/// Whatever fails here is the client's side.
 async fn write(session: &mut Session, mut head: ResponseHeader, body: Bytes) -> Result<()> {
     head.insert_header("content-length", body.len())?;
-    session.write_response_header(Box::new(head), false).await?;
-    session.write_response_body(Some(body), true).await
+    let head = session.write_response_header(Box::new(head), false).await;
+    head.map_err(|error| error.into_down())?;
+    session.write_response_body(Some(body), true).await.map_err(|error| error.into_down())
 }
 
 /// Code and words for an answer that broke in its middle.

@@ -30,10 +30,11 @@ pub struct Guest {
 
 impl Guests {
     /// As many as this number of file descriptors allows: two for each (a client's and its backend's),
-    /// some left for everything else; one address may have three quarters of them.
-    pub fn within(descriptors: u64) -> Arc<Self> {
+    /// some left for the threads and for everything else; one address may have three quarters of them.
+    pub fn within(descriptors: u64, threads: usize) -> Arc<Self> {
         let descriptors = usize::try_from(descriptors).unwrap_or(usize::MAX);
-        let all = (descriptors.saturating_sub(RESERVED) / 2).clamp(16, MOST);
+        let reserved = RESERVED + threads * OF_A_THREAD;
+        let all = (descriptors.saturating_sub(reserved) / 2).clamp(16, MOST);
         Arc::new(Self { all, each: all / 4 * 3, standing: Mutex::default() })
     }
 
@@ -68,6 +69,8 @@ impl Drop for Guest {
 
 /// Descriptors for listeners, polls, probes, logs and the admin listener.
 const RESERVED: usize = 128;
+/// What a thread waits for events with.
+const OF_A_THREAD: usize = 4;
 /// More connections than this are no home's.
 const MOST: usize = 8192;
 
@@ -77,7 +80,7 @@ mod tests {
 
     #[test]
     fn one_address_cannot_take_all_places_and_places_come_back() {
-        let guests = Guests::within(128 + 2 * 40);
+        let guests = Guests::within(128 + 2 * 4 + 2 * 40, 2);
         let [first, second] = [IpAddr::from([10, 0, 0, 1]), IpAddr::from([10, 0, 0, 2])];
         let held: Vec<_> = std::iter::from_fn(|| guests.enter(first)).collect();
         assert_eq!(held.len(), 30, "three quarters of forty");

@@ -27,13 +27,14 @@ use pingora_core::upstreams::peer::Peer;
 use pingora_error::Result;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 
-/// Connects for Pingora, which pools what comes of it as it pools its own connections.
-pub struct OneWrite(TransportConnector);
+/// Connects for Pingora, which pools what comes of it as it pools its own connections. One serves all proxies.
+#[derive(Clone)]
+pub struct OneWrite(Arc<TransportConnector>);
 
 impl OneWrite {
     /// With these options for connecting.
     pub fn new(options: ConnectorOptions) -> Self {
-        Self(TransportConnector::new(Some(options)))
+        Self(Arc::new(TransportConnector::new(Some(options))))
     }
 
     /// What a peer's options must name for its connections to be made here. Over TLS nothing is gained, and

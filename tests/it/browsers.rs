@@ -28,6 +28,8 @@ fn the_question_is_answered_by_sluice() {
     let gateway = open_to_the_page();
     let answer = preflight(&gateway, PAGE);
     assert_eq!(answer.status, 204);
+    assert!(answer.header("x-request-id").is_some());
+    assert!(!answer.headers.iter().any(|(name, _)| name.starts_with("x-sluice-")), "nothing was routed");
     assert_eq!(answer.header("access-control-allow-origin"), Some(PAGE));
     assert_eq!(answer.header("access-control-allow-headers"), Some("authorization,content-type"));
     assert!(answer.header("access-control-allow-methods").unwrap().contains("POST"));

@@ -1,9 +1,12 @@
 //! Clients that leave, wherever they are, and clients that are slow: slot, place and upstream connection are free within
 //! a second, and nobody else notices.
 
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpStream};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
+use socket2::{Domain, Socket, Type};
 
 use super::support::behaviour::{Behaviour, Latch};
 use super::support::client::{Client, Response, eventually};
@@ -269,4 +272,51 @@ fn a_client_that_takes_a_little_now_and_then_is_not_cut() {
     }
     while client.piece(&mut response).is_some() {}
     assert!(response.complete, "{}", response.body.len());
+}
+
+/// What a client gets that asks for the models without end and takes nothing for so long.
+fn floods_and_reads_after(gateway: &Gateway, pause: Duration) -> Vec<u8> {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.set_recv_buffer_size(2048).unwrap();
+    socket.connect(&gateway.proxy.into()).unwrap();
+    let mut reader = TcpStream::from(socket);
+    reader.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    let mut writer = reader.try_clone().unwrap();
+    let ask = |number| format!("GET /v1/models HTTP/1.1\r\nHost: h\r\nX-Request-Id: i{number}\r\n\r\n");
+    let flood = std::thread::spawn(move || {
+        // it ends when sluice closes the connection, or we do
+        (0..10_000_000).find(|number| writer.write_all(ask(*number).as_bytes()).is_err())
+    });
+    let _ = eventually(pause, || false);
+    let (mut got, mut piece) = (Vec::new(), [0; 16 * 1024]);
+    while got.len() < 4 << 20 {
+        match reader.read(&mut piece) {
+            Ok(count @ 1..) => got.extend_from_slice(&piece[..count]),
+            _ => break, // closed, or reset
+        }
+    }
+    let _ = reader.shutdown(Shutdown::Both);
+    flood.join().unwrap();
+    got
+}
+
+#[test]
+fn an_answer_of_our_own_that_nobody_takes_is_not_followed_by_a_second() {
+    // Long enough for the clients to begin to read while a second answer would wait to be taken.
+    let gateway = &Gateway::with(|setup| setup.limit("write_timeout", "2s"));
+    std::thread::scope(|scope| {
+        let pauses = (0..4).map(|step| Duration::from_millis(2_900 + 300 * step));
+        let clients: Vec<_> =
+            pauses.map(|pause| scope.spawn(move || floods_and_reads_after(gateway, pause))).collect();
+        for client in clients {
+            let got = String::from_utf8(client.join().unwrap()).unwrap();
+            let ids = got.lines().filter_map(|line| line.strip_prefix("x-request-id: i"));
+            let mut numbers: Vec<usize> = ids.map(|id| id.trim().parse().unwrap()).collect();
+            let last = numbers.pop().expect("something was taken"); // perhaps cut short
+            let odd = numbers.iter().enumerate().find(|(place, number)| place != *number);
+            assert_eq!(odd, None, "each is answered once, in order");
+            assert!(!numbers.contains(&last), "{last} is answered twice");
+            assert!(!got.contains("HTTP/1.1 500"));
+        }
+    });
 }
