@@ -5,6 +5,7 @@
 
 use std::hint::black_box;
 
+use bytes::Bytes;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use serde_json::{Value, json};
 use sluice::openai::Endpoint;
@@ -44,7 +45,7 @@ fn read(criterion: &mut Criterion) {
     let patterns = patterns();
     let mut group = criterion.benchmark_group("read");
     for (name, size) in [("600B", 600), ("32kB", 32_000), ("256kB", 256_000), ("2MB", 2_000_000)] {
-        let body = body(size);
+        let body = Bytes::from(body(size));
         group.throughput(Throughput::Bytes(body.len() as u64));
         group.bench_function(BenchmarkId::new("facts", name), |bencher| {
             bencher.iter(|| prompt::read(black_box(&body), Endpoint::ChatCompletions, &patterns));

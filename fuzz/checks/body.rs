@@ -4,6 +4,7 @@
 use std::ops::Range;
 use std::sync::LazyLock;
 
+use bytes::Bytes;
 use regex::Regex;
 use sluice::openai::Endpoint;
 use sluice::policy::{PatternId, PromptPolicy, TagId};
@@ -85,11 +86,12 @@ fn facts(prompt: &Prompt, wanted: &Reading) {
 
 /// Splicing and then parsing is parsing and then replacing.
 fn spliced(prompt: &Prompt, body: &[u8], tree: &Tree, reading: &Reading, endpoint: Endpoint) {
-    let forwarded = prompt.forwarded(body, MODEL);
+    let body = &Bytes::copy_from_slice(body);
+    let forwarded = prompt.forwarded(body, MODEL).whole();
     let read = tree::parse(&forwarded).expect("what is forwarded is JSON");
     assert_eq!(read, replaced(tree, reading), "what the backend reads");
     if prompt.stream && matches!(endpoint, Endpoint::ChatCompletions | Endpoint::Completions) {
-        let forwarded = prompt.forwarded_with_usage(body, MODEL);
+        let forwarded = prompt.forwarded_with_usage(body, MODEL).whole();
         let read = tree::parse(&forwarded).expect("what is forwarded with usage is JSON");
         assert_eq!(read, told_of_usage(replaced(tree, reading), tree), "what is asked for");
     }
@@ -167,7 +169,7 @@ fn kept(body: &[u8], endpoint: Endpoint) {
     let Ok(prompt) = prompt::read(body, endpoint, &Patterns::default()) else {
         panic!("tags and patterns decide whether a body is taken");
     };
-    let forwarded = prompt.forwarded(body, MODEL);
+    let forwarded = prompt.forwarded(&Bytes::copy_from_slice(body), MODEL).whole();
     let at = forwarded.windows(WRITTEN.len()).position(|text| text == WRITTEN.as_bytes());
     let (front, back) = forwarded.split_at(at.expect("the model is there"));
     let back = &back[WRITTEN.len()..];

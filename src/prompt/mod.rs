@@ -8,7 +8,7 @@
 //! ```
 //!
 //! One pass, no tree, no copy: a text is decoded only where it has escapes and a tag or pattern may
-//! match in it. `docs/prompt.md` says what is read and what is promised.
+//! match in it; what is forwarded shares the client's bytes. `docs/prompt.md` says what is read and what is promised.
 
 mod cursor;
 mod fault;
@@ -30,6 +30,7 @@ use crate::openai::Endpoint;
 use crate::policy::{PatternId, TagId};
 use cursor::Cursor;
 use shapes::Reader;
+pub use splice::Forwarded;
 use splice::{ModelPlace, UsagePlace};
 
 /// What was read of a body. It holds places in the body, and no text of it but the model's name.

@@ -4,7 +4,20 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
+use bytes::{Bytes, BytesMut};
+
 use super::Prompt;
+
+/// A body to forward, in pieces: what was changed and what is short is copied, long stretches are the
+/// client's own bytes.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Forwarded {
+    pieces: Vec<Bytes>,
+    length: usize,
+}
+
+/// A stretch of this many bytes is not copied.
+const LONG: usize = 16 * 1024;
 
 /// Where the model's name goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,12 +49,12 @@ type Edit<'t> = (Range<usize>, Cow<'t, str>);
 impl Prompt {
     /// The body to forward: `body`, which must be the one that was read, with `model` as its model
     /// and the tags taken out. Every other byte is the client's.
-    pub fn forwarded(&self, body: &[u8], model: &str) -> Vec<u8> {
+    pub fn forwarded(&self, body: &Bytes, model: &str) -> Forwarded {
         apply(body, &self.edits(model))
     }
 
     /// As [`Prompt::forwarded`], and with `stream_options.include_usage` where the client left it out.
-    pub fn forwarded_with_usage(&self, body: &[u8], model: &str) -> Vec<u8> {
+    pub fn forwarded_with_usage(&self, body: &Bytes, model: &str) -> Forwarded {
         let mut edits = self.edits(model);
         if !self.include_usage {
             let edit = self.usage.edit();
@@ -84,19 +97,60 @@ impl UsagePlace {
     }
 }
 
+impl Forwarded {
+    /// All of its pieces, in order, none of them empty.
+    pub fn pieces(&self) -> &[Bytes] {
+        &self.pieces
+    }
+
+    /// Its bytes.
+    pub const fn len(&self) -> usize {
+        self.length
+    }
+
+    /// Whether there is nothing in it.
+    pub const fn is_empty(&self) -> bool {
+        self.length == 0
+    }
+
+    /// In one piece; copied where it is in several.
+    pub fn whole(&self) -> Bytes {
+        match self.pieces.as_slice() {
+            [] => Bytes::new(),
+            [one] => one.clone(),
+            several => several.concat().into(),
+        }
+    }
+
+    fn add(&mut self, piece: Bytes) {
+        if !piece.is_empty() {
+            self.length += piece.len();
+            self.pieces.push(piece);
+        }
+    }
+}
+
 /// The body with these edits, which are in order and apart.
-fn apply(body: &[u8], edits: &[Edit<'_>]) -> Vec<u8> {
+fn apply(body: &Bytes, edits: &[Edit<'_>]) -> Forwarded {
     let written: usize = edits.iter().map(|(_, text)| text.len()).sum();
-    let removed: usize = edits.iter().map(|(range, _)| range.len()).sum();
-    let mut out = Vec::with_capacity((body.len() + written).saturating_sub(removed));
+    let mut forwarded = Forwarded::default();
+    let short = if body.len() < LONG { body.len() } else { 0 };
+    let mut copied = BytesMut::with_capacity(written + short);
     let mut at = 0;
-    for (range, text) in edits {
-        out.extend_from_slice(body.get(at..range.start).unwrap_or_default());
-        out.extend_from_slice(text.as_bytes());
+    let end = (body.len()..body.len(), Cow::Borrowed(""));
+    for (range, text) in edits.iter().chain([&end]) {
+        let kept = body.get(at..range.start).unwrap_or_default();
+        if kept.len() < LONG {
+            copied.extend_from_slice(kept);
+        } else {
+            forwarded.add(copied.split().freeze());
+            forwarded.add(body.slice_ref(kept));
+        }
+        copied.extend_from_slice(text.as_bytes());
         at = range.end;
     }
-    out.extend_from_slice(body.get(at..).unwrap_or_default());
-    out
+    forwarded.add(copied.freeze());
+    forwarded
 }
 
 /// `text` as a JSON string.

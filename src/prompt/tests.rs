@@ -2,6 +2,8 @@
 
 #![expect(clippy::string_slice, reason = "the texts are ours; a bad cut fails the test")]
 
+use bytes::Bytes;
+
 use super::*;
 use crate::policy::PromptPolicy;
 
@@ -30,7 +32,8 @@ fn refused(body: impl AsRef<[u8]>) -> Fault {
 }
 
 fn forwarded(endpoint: Endpoint, body: &str) -> String {
-    String::from_utf8(on(endpoint, body).forwarded(body.as_bytes(), "big")).unwrap()
+    let sent = Bytes::copy_from_slice(body.as_bytes());
+    String::from_utf8(on(endpoint, body).forwarded(&sent, "big").whole().into()).unwrap()
 }
 
 #[test]

@@ -7,6 +7,7 @@
 //! `tools/tokens/run`, to two real vocabularies; `docs/tokens.md` has the errors.
 
 mod classes;
+mod vector;
 
 use super::cursor::plain_run;
 use classes::{
@@ -179,8 +180,17 @@ impl Tally {
     }
 }
 
-impl Meter for Tally {
-    fn run(&mut self, bytes: &[u8]) -> usize {
+/// A run of a string's own bytes, as far as it is counted.
+struct Run {
+    /// The class of its last byte.
+    before: u8,
+    /// Thousandths of a token.
+    sum: u64,
+}
+
+impl Run {
+    /// Counts up to the first byte that ends a run; answers how many bytes that are.
+    fn pairs(&mut self, bytes: &[u8]) -> usize {
         let (mut before, mut sum, mut length) = (self.before, 0, 0);
         // Two bytes a step: one look-up for their classes, one for their weight.
         let (pairs, _) = bytes.as_chunks::<2>();
@@ -200,7 +210,25 @@ impl Meter for Tally {
             length += 1;
         }
         self.before = before;
-        self.thousandths += sum;
+        self.sum += sum;
+        length
+    }
+}
+
+/// Bytes that are counted in pairs before vectors are worth it.
+const SHORT: usize = 16;
+
+impl Meter for Tally {
+    fn run(&mut self, bytes: &[u8]) -> usize {
+        let mut run = Run { before: self.before, sum: 0 };
+        let (short, rest) = bytes.split_at_checked(SHORT).unwrap_or((bytes, &[]));
+        let mut length = run.pairs(short);
+        if length == SHORT {
+            length += vector::count(rest, &mut run);
+            length += run.pairs(bytes.get(length..).unwrap_or_default());
+        }
+        self.before = run.before;
+        self.thousandths += run.sum;
         length
     }
 

@@ -97,10 +97,10 @@ impl ProxyHttp for Gateway {
         _: bool,
         _: &HttpPeer,
         _: std::os::fd::RawFd,
-        _: Option<&pingora_core::protocols::Digest>,
+        digest: Option<&pingora_core::protocols::Digest>,
         exchange: &mut Exchange,
     ) -> Result<()> {
-        self.connected(exchange)
+        self.connected(exchange, digest)
     }
 
     async fn upstream_request_filter(

@@ -8,6 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_LENGTH, HOST};
 use http::{HeaderValue, Uri};
+use pingora_core::protocols::Digest;
 use pingora_core::upstreams::peer::{HttpPeer, HttpUpstreamRequestPolicy};
 use pingora_error::{Error, ErrorType, OrErr, Result};
 use pingora_http::RequestHeader;
@@ -22,6 +23,7 @@ use super::relay::Relay;
 use crate::fleet::{GatePass, Held, LivePeer, Slot};
 use crate::openai::Endpoint;
 use crate::policy::{Backend, BackendId, Kind, Reason};
+use crate::prompt::Forwarded;
 use crate::transport::{Cut, OneWrite, rewind};
 use crate::wire::forward;
 
@@ -36,7 +38,9 @@ pub struct Attempt {
     /// When its connection stood.
     pub connected: Option<Instant>,
     /// The body as this backend gets it.
-    pub body: Bytes,
+    pub body: Forwarded,
+    /// What Pingora gets for the body, where its connection has the body itself.
+    pub stand_in: Option<Bytes>,
     /// What it may cost, where it costs something.
     pub fare: Option<Fare>,
     /// The status of its answer, where that sends the request on.
@@ -79,8 +83,16 @@ impl Gateway {
                 peer = peer.address,
                 "asks"
             );
-            let (pass, connected, failed_with) = (None, None, None);
-            exchange.attempt = Some(Attempt { backend, slot, pass, connected, body, fare, failed_with });
+            exchange.attempt = Some(Attempt {
+                backend,
+                slot,
+                pass: None,
+                connected: None,
+                body,
+                stand_in: None,
+                fare,
+                failed_with: None,
+            });
             exchange.asked.get_or_insert_with(Instant::now);
             let Some(configured) = exchange.asked_backend() else { break };
             match resolve(&peer, configured.timeouts.connect).await {
@@ -93,13 +105,14 @@ impl Gateway {
 
     /// The connection stands: an unforced exchange goes on only if its gate is open now. Only here it
     /// passes the gate, so that a gate is drained also while somebody still waits for a connect.
-    pub(super) fn connected(&self, exchange: &mut Exchange) -> Result<()> {
+    pub(super) fn connected(&self, exchange: &mut Exchange, digest: Option<&Digest>) -> Result<()> {
         if !exchange.pass_gate() {
             exchange.end_attempt();
             return Err(again("the gate closed while the connection was made"));
         }
         if let Some(attempt) = &mut exchange.attempt {
             attempt.connected = Some(Instant::now());
+            attempt.stand_in = OneWrite::hand_over(digest, attempt.body.pieces());
             attempt.fare.iter_mut().for_each(Fare::send);
             if let Some((gate, state)) = attempt.pass.as_ref().and_then(GatePass::overridden) {
                 self.metrics.gate_overridden(gate, state);
@@ -174,14 +187,14 @@ impl Exchange {
         reserved.map_err(|reason| self.excluded.push((backend, reason))).ok()
     }
 
-    fn forwarded(&self, id: BackendId) -> Bytes {
+    fn forwarded(&self, id: BackendId) -> Forwarded {
         let (Some(prompt), Some(backend)) = (&self.prompt, self.live.policy.backends.get(id.0)) else {
-            return Bytes::new();
+            return Forwarded::default();
         };
         if self.adds_usage(backend) {
-            return prompt.forwarded_with_usage(&self.body, &backend.model).into();
+            return prompt.forwarded_with_usage(&self.body, &backend.model);
         }
-        prompt.forwarded(&self.body, &backend.model).into()
+        prompt.forwarded(&self.body, &backend.model)
     }
 
     /// Whether usage is asked for in a stream whose client did not: what is billed must be counted.
@@ -191,9 +204,10 @@ impl Exchange {
         billed && knows && self.prompt.as_ref().is_some_and(|prompt| prompt.stream && !prompt.include_usage)
     }
 
-    /// The body of this attempt. Cloned, not taken: the next attempt gets its own.
+    /// The body of this attempt, or what stands for it.
     pub fn outgoing_body(&self) -> Option<Bytes> {
-        self.attempt.as_ref().map(|attempt| attempt.body.clone())
+        let attempt = self.attempt.as_ref()?;
+        Some(attempt.stand_in.clone().unwrap_or_else(|| attempt.body.whole()))
     }
 
     /// Makes the head that the peer gets out of the client's: everything that is not for it is taken

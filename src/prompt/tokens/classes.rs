@@ -4,18 +4,18 @@ use super::{FACTORS, Factors, RARE_LETTERS};
 
 // The classes of bytes. STOP is what ends a run of a JSON string's own bytes.
 pub(super) const COMMON: u8 = 0;
-const RARE: u8 = 1;
-const CAPITAL: u8 = 2;
-const DIGIT: u8 = 3;
+pub(super) const RARE: u8 = 1;
+pub(super) const CAPITAL: u8 = 2;
+pub(super) const DIGIT: u8 = 3;
 pub(super) const BLANK: u8 = 4;
 const BREAK: u8 = 5;
 pub(super) const MARK: u8 = 6;
-const CONTROL: u8 = 7;
-const LATIN: u8 = 8;
-const TWO: u8 = 9;
-const CJK: u8 = 10;
-const INDIC: u8 = 11;
-const THREE: u8 = 12;
+pub(super) const CONTROL: u8 = 7;
+pub(super) const LATIN: u8 = 8;
+pub(super) const TWO: u8 = 9;
+pub(super) const CJK: u8 = 10;
+pub(super) const INDIC: u8 = 11;
+pub(super) const THREE: u8 = 12;
 pub(super) const FOUR: u8 = 13;
 pub(super) const TAIL: u8 = 14;
 pub(super) const STOP: u8 = 15;
@@ -30,6 +30,14 @@ static WEIGHTS: [u32; 256] = weights(&FACTORS);
 static CLASSES_OF_TWO: [u8; 1 << 16] = classes_of_two();
 /// By a class and the two behind it: what those two weigh.
 static WEIGHTS_OF_TWO: [u16; 1 << 12] = weights_of_two(&FACTORS);
+
+/// What the weights in [`WEIGHT_ROWS`] are counted in, in thousandths of a token: the fit rounds to it, and
+/// so each of them fits into a byte.
+pub(super) const UNIT: u64 = 10;
+/// The classes again: by the upper half of a byte, by its lower half.
+pub(super) const CLASS_ROWS: [[u8; 16]; 16] = class_rows();
+/// The weights again: by a class, by the one before it, in [`UNIT`]s.
+pub(super) const WEIGHT_ROWS: [[u8; 16]; 16] = weight_rows(&FACTORS);
 
 pub(super) fn class_of(byte: u8) -> u8 {
     CLASSES.get(usize::from(byte)).copied().unwrap_or(STOP)
@@ -148,6 +156,31 @@ const fn weights_of_two(factors: &Factors) -> [u16; 1 << 12] {
         three += 1;
     }
     table
+}
+
+#[expect(clippy::indexing_slicing, reason = "two halves of a byte are within 16 rows of 16")]
+const fn class_rows() -> [[u8; 16]; 16] {
+    let (single, mut rows) = (classes(), [[STOP; 16]; 16]);
+    let mut byte = 0;
+    while byte < single.len() {
+        rows[byte >> 4][byte & 0x0f] = single[byte];
+        byte += 1;
+    }
+    rows
+}
+
+#[expect(clippy::indexing_slicing, reason = "two classes of four bits are within 16 rows of 16")]
+#[expect(clippy::cast_possible_truncation, reason = "compared before: it ends the compiler otherwise")]
+const fn weight_rows(factors: &Factors) -> [[u8; 16]; 16] {
+    let (single, mut rows) = (weights(factors), [[0; 16]; 16]);
+    let mut pair = 0;
+    while pair < single.len() {
+        let units = single[pair] as u64 / UNIT;
+        assert!(units * UNIT == single[pair] as u64 && units <= u8::MAX as u64, "no byte's worth of units");
+        rows[pair & 0x0f][pair >> 4] = units as u8;
+        pair += 1;
+    }
+    rows
 }
 
 /// What a byte costs by itself; blanks and line breaks only where others stand before them.

@@ -3,6 +3,7 @@
 use super::super::cursor::Cursor;
 use super::classes::{COMMON, FOUR};
 use super::*;
+use proptest::prelude::*;
 
 fn tokens(text: &str) -> u64 {
     let mut tally = Tally::new();
@@ -162,5 +163,46 @@ proptest::proptest! {
         let passed: usize = bytes.chunks(1).map(|byte| single.run(byte)).take_while(|passed| *passed == 1).sum();
         proptest::prop_assert_eq!(length, passed);
         proptest::prop_assert_eq!((whole.thousandths, whole.before), (single.thousandths, single.before));
+    }
+}
+
+/// What a run counts, byte by byte.
+fn byte_by_byte(bytes: &[u8], mut before: u8) -> (usize, u8, u64) {
+    let (mut length, mut sum) = (0, 0);
+    for class in bytes.iter().map(|&byte| class_of(byte)).take_while(|&class| class != STOP) {
+        sum += u64::from(weight_of(before, class));
+        before = class;
+        length += 1;
+    }
+    (length, before, sum)
+}
+
+/// Text of every class, mostly ASCII, with what ends a run here and there.
+fn text() -> impl Strategy<Value = String> {
+    let piece = prop_oneof![
+        30 => "[ -!#-\\[\\]-~]{1,60}",
+        4 => "[a-z ]{200,3000}",
+        3 => "\\PC{1,20}",
+        2 => "[äöüéÄαжשप한漢か“—😀\u{7f}]{1,40}",
+        1 => "[\"\\\\\n\t\u{1}]",
+    ];
+    prop::collection::vec(piece, 0..8).prop_map(|pieces| pieces.concat())
+}
+
+proptest! {
+    #[test]
+    fn a_run_counts_what_its_bytes_count(text in text(), skipped in 0_usize..4, before in COMMON..=TAIL) {
+        let bytes = text.as_bytes().get(skipped..).unwrap_or_default();
+        let (length, last, sum) = byte_by_byte(bytes, before);
+
+        let mut tally = Tally { thousandths: 0, before };
+        prop_assert_eq!(tally.run(bytes), length);
+        prop_assert_eq!((tally.before, tally.thousandths), (last, sum));
+
+        let mut run = Run { before, sum: 0 };
+        let passed = vector::count(bytes, &mut run);
+        let (_, last, sum) = byte_by_byte(&bytes[..passed], before);
+        prop_assert_eq!((run.before, run.sum), (last, sum));
+        prop_assert!(passed == length || passed + vector::BLOCK > bytes.len() || passed == 0);
     }
 }
