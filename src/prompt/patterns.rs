@@ -2,7 +2,9 @@
 
 use std::ops::Range;
 
+use memchr::memchr;
 use regex::{Regex, RegexBuilder};
+use regex_syntax::hir::literal::Extractor;
 use thiserror::Error;
 
 use super::text::{Offsets, Text, decode};
@@ -14,10 +16,19 @@ const SIZE_LIMIT: usize = 2 << 20;
 /// What is looked for in prompts, compiled; and what an image counts.
 #[derive(Debug, Clone, Default)]
 pub struct Patterns {
-    tags: Vec<Regex>,
-    patterns: Vec<Regex>,
+    tags: Vec<Pattern>,
+    patterns: Vec<Pattern>,
     strip_tags: bool,
     pub(super) image_tokens: u64,
+}
+
+/// One of them.
+#[derive(Debug, Clone)]
+struct Pattern {
+    regex: Regex,
+    /// The byte that each of its matches begins with, where there is one such as a tag's `#`: to look for a
+    /// byte takes a fraction of the time.
+    first: Option<u8>,
 }
 
 /// A pattern that does not compile.
@@ -120,8 +131,32 @@ fn join(ranges: &mut Vec<Range<usize>>) {
     });
 }
 
-fn compile(pattern: &str) -> Result<Regex, regex::Error> {
-    RegexBuilder::new(pattern).size_limit(SIZE_LIMIT).dfa_size_limit(SIZE_LIMIT).build()
+fn compile(pattern: &str) -> Result<Pattern, regex::Error> {
+    let regex = RegexBuilder::new(pattern).size_limit(SIZE_LIMIT).dfa_size_limit(SIZE_LIMIT).build()?;
+    Ok(Pattern { regex, first: first_byte(pattern) })
+}
+
+/// The byte that each match of a pattern begins with; `None` where there are several, or none.
+fn first_byte(pattern: &str) -> Option<u8> {
+    let prefixes = Extractor::new().extract(&regex_syntax::parse(pattern).ok()?);
+    let mut firsts = prefixes.literals()?.iter().map(|prefix| prefix.as_bytes().first());
+    let first = firsts.next()?;
+    firsts.all(|other| other == first).then_some(*first?)
+}
+
+impl Pattern {
+    fn may_match(&self, said: &str) -> bool {
+        self.first.is_none_or(|first| memchr(first, said.as_bytes()).is_some())
+    }
+
+    fn is_match(&self, said: &str) -> bool {
+        self.may_match(said) && self.regex.is_match(said)
+    }
+
+    /// Where it matches, ascending and apart.
+    fn find_iter<'a>(&'a self, said: &'a str) -> impl Iterator<Item = regex::Match<'a>> {
+        self.may_match(said).then(|| self.regex.find_iter(said)).into_iter().flatten()
+    }
 }
 
 /// What a text says: as it is written, or decoded where it has escapes.
@@ -136,7 +171,7 @@ fn said<'a>(body: &'a str, text: Text, decoded: &'a mut String) -> &'a str {
 }
 
 /// Adds the places of the patterns that match.
-fn find<Id: PartialEq>(patterns: &[Regex], said: &str, id: fn(usize) -> Id, found: &mut Vec<Id>) {
+fn find<Id: PartialEq>(patterns: &[Pattern], said: &str, id: fn(usize) -> Id, found: &mut Vec<Id>) {
     for (place, pattern) in patterns.iter().enumerate() {
         if pattern.is_match(said) {
             add(id(place), found);

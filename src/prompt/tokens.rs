@@ -189,7 +189,15 @@ struct Run {
 }
 
 impl Run {
+    /// As [`Run::pairs`], in vectors as far as that goes.
+    #[inline(never)]
+    fn long(&mut self, bytes: &[u8]) -> usize {
+        let passed = vector::count(bytes, self);
+        passed + self.pairs(bytes.get(passed..).unwrap_or_default())
+    }
+
     /// Counts up to the first byte that ends a run; answers how many bytes that are.
+    #[inline(always)]
     fn pairs(&mut self, bytes: &[u8]) -> usize {
         let (mut before, mut sum, mut length) = (self.before, 0, 0);
         // Two bytes a step: one look-up for their classes, one for their weight.
@@ -216,16 +224,15 @@ impl Run {
 }
 
 /// Bytes that are counted in pairs before vectors are worth it.
-const SHORT: usize = 16;
+const SHORT: usize = 32;
 
 impl Meter for Tally {
     fn run(&mut self, bytes: &[u8]) -> usize {
         let mut run = Run { before: self.before, sum: 0 };
-        let (short, rest) = bytes.split_at_checked(SHORT).unwrap_or((bytes, &[]));
+        let short = bytes.get(..SHORT).unwrap_or(bytes);
         let mut length = run.pairs(short);
         if length == SHORT {
-            length += vector::count(rest, &mut run);
-            length += run.pairs(bytes.get(length..).unwrap_or_default());
+            length += run.long(bytes.get(SHORT..).unwrap_or_default());
         }
         self.before = run.before;
         self.thousandths += run.sum;

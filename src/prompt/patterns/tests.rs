@@ -1,6 +1,8 @@
 //! Tags and patterns: what is found and what is cut.
 
 #![expect(clippy::single_range_in_vec_init, reason = "one range is what is expected")]
+use proptest::prelude::*;
+
 use super::*;
 
 fn tags(sources: &[&str], strip_tags: bool) -> Patterns {
@@ -57,4 +59,39 @@ fn a_pattern_must_be_valid_and_small() {
     assert!(check_pattern(r"\w{1000}{1000}").is_err());
     let policy = PromptPolicy { patterns: vec!["ok".to_owned(), "[".to_owned()], ..PromptPolicy::default() };
     assert_eq!(Patterns::new(&policy).unwrap_err().pattern, "[");
+}
+
+#[test]
+fn the_byte_that_a_match_begins_with_is_known_where_there_is_one() {
+    for (pattern, first) in [
+        (r"(?i)#force_big\b", Some(b'#')),
+        (r"\b#(a|b)|#c", Some(b'#')),
+        ("ab?", Some(b'a')),
+        ("é|è", Some(0xc3)),
+        ("(?i)think", None),
+        ("#a|b", None),
+        ("(?:#a)?", None),
+        ("#*", None),
+        (".#", None),
+        ("", None),
+        ("^", None),
+        (r"\B", None),
+    ] {
+        assert_eq!(compile(pattern).unwrap().first, first, "{pattern}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_pattern_matches_what_it_says(
+        pattern in "(\\(\\?i\\))?(\\^|\\\\b|\\\\B)?[#aé]([#abé.]|\\|[#a]|[?*+]|\\\\b){0,6}",
+        said in "[#abAéÉ \n]{0,24}",
+    ) {
+        // not all that is put together so is a pattern
+        let Ok(compiled) = compile(&pattern) else { return Ok(()) };
+        let found: Vec<_> = compiled.find_iter(&said).map(|matched| matched.range()).collect();
+        let wanted: Vec<_> = compiled.regex.find_iter(&said).map(|matched| matched.range()).collect();
+        prop_assert_eq!(compiled.is_match(&said), !wanted.is_empty());
+        prop_assert_eq!(found, wanted);
+    }
 }

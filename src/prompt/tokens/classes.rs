@@ -4,18 +4,19 @@ use super::{FACTORS, Factors, RARE_LETTERS};
 
 // The classes of bytes. STOP is what ends a run of a JSON string's own bytes.
 pub(super) const COMMON: u8 = 0;
-pub(super) const RARE: u8 = 1;
-pub(super) const CAPITAL: u8 = 2;
-pub(super) const DIGIT: u8 = 3;
+const RARE: u8 = 1;
+const CAPITAL: u8 = 2;
+const DIGIT: u8 = 3;
 pub(super) const BLANK: u8 = 4;
-const BREAK: u8 = 5;
-pub(super) const MARK: u8 = 6;
-pub(super) const CONTROL: u8 = 7;
-pub(super) const LATIN: u8 = 8;
-pub(super) const TWO: u8 = 9;
-pub(super) const CJK: u8 = 10;
-pub(super) const INDIC: u8 = 11;
-pub(super) const THREE: u8 = 12;
+pub(super) const MARK: u8 = 5;
+const CONTROL: u8 = 6;
+/// No byte's, since a string has line breaks in escapes only. The last that ASCII has.
+pub(super) const BREAK: u8 = 7;
+const LATIN: u8 = 8;
+const TWO: u8 = 9;
+const CJK: u8 = 10;
+const INDIC: u8 = 11;
+const THREE: u8 = 12;
 pub(super) const FOUR: u8 = 13;
 pub(super) const TAIL: u8 = 14;
 pub(super) const STOP: u8 = 15;
@@ -38,6 +39,10 @@ pub(super) const UNIT: u64 = 10;
 pub(super) const CLASS_ROWS: [[u8; 16]; 16] = class_rows();
 /// The weights again: by a class, by the one before it, in [`UNIT`]s.
 pub(super) const WEIGHT_ROWS: [[u8; 16]; 16] = weight_rows(&FACTORS);
+/// For ASCII alone: the classes in their bits 3 to 5, [`BREAK`] in the place of [`STOP`].
+pub(super) const ASCII_ROWS: [[u8; 16]; 8] = ascii_rows();
+/// For ASCII alone: the weights, by three bits of a class and three of the one before it, a half of a byte a row.
+pub(super) const ASCII_PAIRS: [[u8; 16]; 4] = ascii_pairs();
 
 pub(super) fn class_of(byte: u8) -> u8 {
     CLASSES.get(usize::from(byte)).copied().unwrap_or(STOP)
@@ -178,6 +183,30 @@ const fn weight_rows(factors: &Factors) -> [[u8; 16]; 16] {
         let units = single[pair] as u64 / UNIT;
         assert!(units * UNIT == single[pair] as u64 && units <= u8::MAX as u64, "no byte's worth of units");
         rows[pair & 0x0f][pair >> 4] = units as u8;
+        pair += 1;
+    }
+    rows
+}
+
+#[expect(clippy::indexing_slicing, reason = "seven bits are within 8 rows of 16")]
+const fn ascii_rows() -> [[u8; 16]; 8] {
+    let (single, mut rows) = (classes(), [[0; 16]; 8]);
+    let mut byte = 0;
+    while byte < 0x80 {
+        let class = if single[byte] == STOP { BREAK } else { single[byte] };
+        assert!(class <= BREAK, "a class of ASCII has three bits");
+        rows[byte >> 4][byte & 0x0f] = class << 3;
+        byte += 1;
+    }
+    rows
+}
+
+#[expect(clippy::indexing_slicing, reason = "two classes of three bits are within 4 rows of 16")]
+const fn ascii_pairs() -> [[u8; 16]; 4] {
+    let (all, mut rows) = (weight_rows(&FACTORS), [[0; 16]; 4]);
+    let mut pair = 0;
+    while pair < 64 {
+        rows[pair >> 4][pair & 0x0f] = all[pair >> 3][pair & 7];
         pair += 1;
     }
     rows

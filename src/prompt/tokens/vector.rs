@@ -1,17 +1,20 @@
 //! Counting 32 bytes at a time, where the processor can look bytes up in vectors: the same classes and
 //! weights as byte by byte, out of the same tables.
 //!
-//! A class is looked up by the lower half of a byte in the row of its upper half, a weight by the class
-//! before in the row of its class; `fearless_simd` finds out at run time what the processor has.
+//! `fearless_simd` finds out at run time what the processor has. A vector looks up one of 16 values for each
+//! of its bytes, so a table of 256 is 16 rows, and each byte picks its row. ASCII has few classes and takes
+//! few rows; a block with anything else in it goes through all of them.
 
-use fearless_simd::{Level, dispatch, mask8x32, prelude::*, u8x16, u8x32, u16x16};
+use fearless_simd::{Level, dispatch, i8x32, mask8x32, prelude::*, u8x16, u8x32, u16x16};
 
 use super::Run;
-use super::classes::{BLANK, CAPITAL, CJK, COMMON, CONTROL, DIGIT, FOUR, INDIC, LATIN, MARK, RARE, STOP};
-use super::classes::{CLASS_ROWS, TAIL, THREE, TWO, UNIT, WEIGHT_ROWS, class_of};
+use super::classes::{ASCII_PAIRS, ASCII_ROWS, BREAK, CLASS_ROWS, STOP, UNIT, WEIGHT_ROWS, class_of};
 
 /// Bytes a step.
 pub(super) const BLOCK: usize = 32;
+
+/// Blocks whose weights fit into sums of 16 bits: two weights of a byte each make 510 at most.
+const MOST: usize = 128;
 
 /// Whether the processor can: x86-64 from SSE 4.2 on, 64-bit ARM.
 fn shuffles(level: Level) -> bool {
@@ -29,81 +32,158 @@ pub(super) fn count(bytes: &[u8], run: &mut Run) -> usize {
     if !shuffles(level) {
         return 0;
     }
-    let (before, sum) = (run.before, &mut run.sum);
-    let passed = dispatch!(level, simd => blocks(simd, bytes, before, sum));
-    if let Some(&last) = passed.checked_sub(1).and_then(|last| bytes.get(last)) {
-        run.before = class_of(last);
-    }
-    passed
-}
-
-/// The classes of text in ASCII, and of all text.
-const ASCII: [u8; 7] = [COMMON, RARE, CAPITAL, DIGIT, BLANK, MARK, CONTROL];
-const BEYOND: [u8; 7] = [LATIN, TWO, CJK, INDIC, THREE, FOUR, TAIL];
-
-#[inline(always)]
-fn blocks<S: Simd>(simd: S, bytes: &[u8], before: u8, sum: &mut u64) -> usize {
-    let mut classes = u8x32::splat(simd, before);
     let mut passed = 0;
-    // Two weights of a byte each make 510 at most: so many of them fit into 16 bits.
-    for some in bytes.chunks(BLOCK * 128) {
-        let mut weights = u16x16::splat(simd, 0);
-        let mut stops = 0;
-        for block in some.as_chunks::<BLOCK>().0 {
-            let text = u8x32::load_array_ref(simd, block);
-            let high = text >> 4;
-            let ascii = high.simd_ge(8).to_bitmask() == 0;
-            let (before, low) = (classes, text & 0x0f);
-            classes = u8x32::splat(simd, STOP);
-            for row in 2..8 {
-                classes = pick(simd, &CLASS_ROWS, row, high, low, classes);
-            }
-            if !ascii {
-                for row in 8..16 {
-                    classes = pick(simd, &CLASS_ROWS, row, high, low, classes);
-                }
-            }
-            let before = before.slide::<{ BLOCK - 1 }>(classes);
-            let mut weight = u8x32::splat(simd, 0);
-            for class in ASCII {
-                weight = pick(simd, &WEIGHT_ROWS, class, classes, before, weight);
-            }
-            if !ascii {
-                for class in BEYOND {
-                    weight = pick(simd, &WEIGHT_ROWS, class, classes, before, weight);
-                }
-            }
-            stops = classes.simd_eq(STOP).to_bitmask();
-            if stops != 0 {
-                // The bits below the lowest that is set.
-                let kept = mask8x32::from_bitmask(simd, !stops & (stops - 1));
-                weights += kept.select(weight, u8x32::splat(simd, 0)).pairwise_widening_add();
-                passed += stops.trailing_zeros() as usize;
-                break;
-            }
-            weights += weight.pairwise_widening_add();
-            passed += BLOCK;
+    let mut ascii = true;
+    while let (blocks @ [_, ..], _) = bytes.get(passed..).unwrap_or_default().as_chunks::<BLOCK>() {
+        let before = run.before;
+        let stretch = if ascii && before <= BREAK {
+            dispatch!(level, simd => ascii_stretch(simd, blocks, before))
+        } else {
+            dispatch!(level, simd => other_stretch(simd, blocks, before))
+        };
+        run.sum += stretch.weight * UNIT;
+        if let Some(&last) = blocks.as_flattened().get(..stretch.length).and_then(<[u8]>::last) {
+            run.before = class_of(last);
         }
-        let weights: [u16; 16] = weights.into();
-        *sum += weights.iter().map(|&weight| u64::from(weight)).sum::<u64>() * UNIT;
-        if stops != 0 {
+        passed += stretch.length;
+        if stretch.stopped {
             break;
         }
+        ascii = !ascii;
     }
     passed
 }
 
-/// Where `keys` are `row`, what that row of `table` has for `places`; elsewhere `others`.
+/// How far it went through blocks of one kind.
+struct Stretch {
+    /// In bytes.
+    length: usize,
+    /// Whether a byte that ends a run stands behind it.
+    stopped: bool,
+    /// What its bytes weigh, in [`UNIT`]s.
+    weight: u64,
+}
+
+/// Goes on to the first block that is not all ASCII. No class is above [`BREAK`], which as a class of a byte
+/// stands for [`STOP`]: text has line breaks in escapes only.
 #[inline(always)]
-#[expect(clippy::indexing_slicing, reason = "the place is within 16")]
-fn pick<S: Simd>(
+fn ascii_stretch<S: Simd>(simd: S, blocks: &[[u8; BLOCK]], before: u8) -> Stretch {
+    let mut classes = u8x32::splat(simd, before << 3);
+    let mut sum = Sum::new(simd);
+    for block in blocks {
+        let text = u8x32::load_array_ref(simd, block);
+        let signed: i8x32<S> = text.bitcast();
+        if signed.simd_lt(0).any_true() {
+            return sum.stretch(false);
+        }
+        let low = text & 0x0f;
+        let row = |row: usize| look_up(simd, &ASCII_ROWS, row, low);
+        let odd = (text & 0x10).simd_eq(0x10);
+        let digits = odd.select(row(3), row(2));
+        let capitals = odd.select(row(5), row(4));
+        let small = odd.select(row(7), row(6));
+        let letters = signed.simd_gt(0x5f).select(small, capitals);
+        let before = classes;
+        classes = signed.simd_gt(0x3f).select(letters, digits);
+        let pairs = classes | (before.slide::<{ BLOCK - 1 }>(classes) >> 3);
+
+        let places = pairs & 0x0f;
+        let row = |row: usize| look_up(simd, &ASCII_PAIRS, row, places);
+        let pairs: i8x32<S> = pairs.bitcast();
+        let words = pairs.simd_gt(0x0f).select(row(1), row(0));
+        let others = pairs.simd_gt(0x2f).select(row(3), row(2));
+        let weights = pairs.simd_gt(0x1f).select(others, words);
+
+        let stops = signed.simd_lt(0x20) | classes.simd_eq(BREAK << 3);
+        if !sum.add(weights, stops) {
+            return sum.stretch(true);
+        }
+    }
+    sum.stretch(false)
+}
+
+/// Goes on to the first block that is all ASCII, past the first in any case.
+#[inline(always)]
+fn other_stretch<S: Simd>(simd: S, blocks: &[[u8; BLOCK]], before: u8) -> Stretch {
+    let mut classes = u8x32::splat(simd, before);
+    let mut sum = Sum::new(simd);
+    for block in blocks {
+        let text = u8x32::load_array_ref(simd, block);
+        if sum.length > 0 && text.simd_lt(0x80).all_true() {
+            return sum.stretch(false);
+        }
+        let before = classes;
+        classes = pick(simd, &CLASS_ROWS, text >> 4, text & 0x0f);
+        let weights = pick(simd, &WEIGHT_ROWS, classes, before.slide::<{ BLOCK - 1 }>(classes));
+        if !sum.add(weights, classes.simd_eq(STOP)) {
+            return sum.stretch(true);
+        }
+    }
+    sum.stretch(false)
+}
+
+/// What has been counted.
+struct Sum<S: Simd> {
     simd: S,
-    table: &[[u8; 16]; 16],
-    row: u8,
-    keys: u8x32<S>,
-    places: u8x32<S>,
-    others: u8x32<S>,
-) -> u8x32<S> {
-    let values = u8x32::block_splat(u8x16::load_array(simd, table[row as usize & 15]));
-    keys.simd_eq(row).select(values.swizzle_dyn_within_blocks(places), others)
+    length: usize,
+    weight: u64,
+    /// What is not in `weight` yet, and of how many blocks.
+    weights: u16x16<S>,
+    blocks: usize,
+}
+
+impl<S: Simd> Sum<S> {
+    #[inline(always)]
+    fn new(simd: S) -> Self {
+        Self { simd, length: 0, weight: 0, weights: u16x16::splat(simd, 0), blocks: 0 }
+    }
+
+    /// Adds a block up to its first stop; false where it has one.
+    #[inline(always)]
+    fn add(&mut self, weights: u8x32<S>, stops: mask8x32<S>) -> bool {
+        if self.blocks == MOST {
+            self.flush();
+        }
+        self.blocks += 1;
+        let stops = stops.to_bitmask();
+        if stops == 0 {
+            self.weights += weights.pairwise_widening_add();
+            self.length += BLOCK;
+            return true;
+        }
+        let kept = mask8x32::from_bitmask(self.simd, !stops & (stops - 1));
+        self.weights += kept.select(weights, u8x32::splat(self.simd, 0)).pairwise_widening_add();
+        self.length += stops.trailing_zeros() as usize;
+        false
+    }
+
+    #[inline(always)]
+    fn flush(&mut self) {
+        let weights: [u16; 16] = std::mem::replace(&mut self.weights, u16x16::splat(self.simd, 0)).into();
+        self.weight += weights.into_iter().map(u64::from).sum::<u64>();
+        self.blocks = 0;
+    }
+
+    #[inline(always)]
+    fn stretch(mut self, stopped: bool) -> Stretch {
+        self.flush();
+        Stretch { length: self.length, stopped, weight: self.weight }
+    }
+}
+
+/// What the row of `table` that `rows` names has at `places`.
+#[inline(always)]
+fn pick<S: Simd>(simd: S, table: &[[u8; 16]; 16], rows: u8x32<S>, places: u8x32<S>) -> u8x32<S> {
+    let mut picked = u8x32::splat(simd, 0);
+    for row in 0..16_u8 {
+        picked = rows.simd_eq(row).select(look_up(simd, table, usize::from(row), places), picked);
+    }
+    picked
+}
+
+/// What a row of `table`, which must have it, has at `places`, which are below 16.
+#[inline(always)]
+#[expect(clippy::indexing_slicing, reason = "the rows are named here, and all are there")]
+fn look_up<S: Simd>(simd: S, table: &[[u8; 16]], row: usize, places: u8x32<S>) -> u8x32<S> {
+    u8x32::block_splat(u8x16::load_array(simd, table[row])).swizzle_dyn_within_blocks(places)
 }
