@@ -1,6 +1,5 @@
 //! What an answer says it has used: read off its bytes, without a tree of the whole.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::sync::LazyLock;
 
@@ -47,6 +46,18 @@ impl<'de> Deserialize<'de> for Object {
     }
 }
 
+/// A member's name.
+#[derive(Deserialize)]
+#[serde(field_identifier, rename_all = "snake_case")]
+enum Name {
+    PromptTokens,
+    CompletionTokens,
+    InputTokens,
+    OutputTokens,
+    #[serde(other)]
+    Other,
+}
+
 struct Members;
 
 impl<'de> Visitor<'de> for Members {
@@ -59,13 +70,13 @@ impl<'de> Visitor<'de> for Members {
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Object, A::Error> {
         // OpenAI's names, and where those are missing Anthropic's.
         let (mut usage, mut other) = (Usage::default(), Usage::default());
-        while let Some(name) = members.next_key::<Cow<'de, str>>()? {
-            let place = match name.as_ref() {
-                "prompt_tokens" => &mut usage.prompt,
-                "completion_tokens" => &mut usage.completion,
-                "input_tokens" => &mut other.prompt,
-                "output_tokens" => &mut other.completion,
-                _ => {
+        while let Some(name) = members.next_key()? {
+            let place = match name {
+                Name::PromptTokens => &mut usage.prompt,
+                Name::CompletionTokens => &mut usage.completion,
+                Name::InputTokens => &mut other.prompt,
+                Name::OutputTokens => &mut other.completion,
+                Name::Other => {
                     members.next_value::<IgnoredAny>()?;
                     continue;
                 }

@@ -36,16 +36,17 @@ impl Line<'_> {
 
     fn name(&mut self, field: &Field) -> fmt::Result {
         if !std::mem::replace(&mut self.empty, false) {
-            self.writer.write_char(' ')?;
+            self.writer.write_str(" ")?;
         }
         if field.name() == MESSAGE {
             return Ok(());
         }
         self.writer.write_str(field.name())?;
-        self.writer.write_char('=')
+        self.writer.write_str("=")
     }
 }
 
+/// Words and numbers are written without the formatter, which takes as long as all the rest.
 impl Visit for Line<'_> {
     fn record_str(&mut self, field: &Field, value: &str) {
         self.put(field, |writer| {
@@ -53,12 +54,30 @@ impl Visit for Line<'_> {
                 return writer.write_str(value);
             }
             // Most are words: nothing in them needs to be escaped.
-            if !value.bytes().all(|byte| matches!(byte, b' ' | b'!' | b'#'..=b'[' | b']'..=b'~')) {
+            if !value.bytes().fold(true, |all, byte| all & is_plain(byte)) {
                 return write!(writer, "{value:?}");
             }
-            writer.write_char('"')?;
+            writer.write_str("\"")?;
             writer.write_str(value)?;
-            writer.write_char('"')
+            writer.write_str("\"")
+        });
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.put(field, |writer| writer.write_str(itoa::Buffer::new().format(value)));
+    }
+
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.put(field, |writer| writer.write_str(itoa::Buffer::new().format(value)));
+    }
+
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        self.put(field, |writer| match tenths(value) {
+            Some((whole, tenth)) => {
+                writer.write_str(itoa::Buffer::new().format(whole))?;
+                writer.write_str(tenth)
+            }
+            None => write!(writer, "{value:?}"),
         });
     }
 
@@ -67,12 +86,31 @@ impl Visit for Line<'_> {
     }
 }
 
+const fn is_plain(byte: u8) -> bool {
+    matches!(byte, b' ' | b'!' | b'#'..=b'[' | b']'..=b'~')
+}
+
+/// A number that is written with one digit behind its point, as times in milliseconds are.
+fn tenths(value: f64) -> Option<(u32, &'static str)> {
+    const TENTHS: [&str; 10] = [".0", ".1", ".2", ".3", ".4", ".5", ".6", ".7", ".8", ".9"];
+    if !(0.0..1e8).contains(&value) || value.is_sign_negative() {
+        return None;
+    }
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 or more, and below 1e9")]
+    let all = (value * 10.0).round() as u32;
+    let tenth = TENTHS.get(usize::try_from(all % 10).ok()?)?;
+    // The shortest number that reads as this one has one digit only if it is this quotient.
+    #[expect(clippy::float_cmp, reason = "the very number, or not")]
+    (f64::from(all) / 10.0 == value).then_some((all / 10, *tenth))
+}
+
 const MESSAGE: &str = "message";
 
 #[cfg(test)]
 mod tests {
     use std::sync::{Arc, Mutex};
 
+    use proptest::prelude::*;
     use tracing_subscriber::layer::SubscriberExt;
 
     use super::*;
@@ -121,7 +159,34 @@ mod tests {
             );
             tracing::error!(error = ?std::io::Error::other("lost"), shown = %"as is", "");
             tracing::info!(only = "fields");
+            tracing::info!(
+                tenth = 0.1,
+                whole = 12.0,
+                none = 0.0,
+                below = -0.0,
+                minus = -1.5,
+                exact = 0.15,
+                small = 1e-7
+            );
+            tracing::info!(
+                large = 1e16,
+                limit = 99_999_999.9,
+                beyond = 1e8,
+                nan = f64::NAN,
+                inf = f64::INFINITY
+            );
+            tracing::info!(least = i64::MIN, most = u64::MAX, huge = u128::MAX, small = 7_u8);
         });
         assert_eq!(plain, usual);
+    }
+
+    proptest! {
+        #[test]
+        fn a_number_is_written_as_the_usual_formatter_writes_it(tenths in any::<u32>(), any in any::<f64>()) {
+            for value in [f64::from(tenths) / 10.0, f64::from(tenths) * 0.1, any, any % 1_000.0] {
+                let written = super::tenths(value).map(|(whole, tenth)| format!("{whole}{tenth}"));
+                prop_assert!(written.is_none_or(|written| written == format!("{value:?}")), "{value:?}");
+            }
+        }
     }
 }
