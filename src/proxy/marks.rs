@@ -1,8 +1,6 @@
 //! What sluice says in an answer's head, as lines that are put into it on the way out
 //! ([`crate::transport::Control::add_lines`]): Pingora's header map would cost more than all of routing.
 
-use std::fmt::{Display, Write};
-
 use http::HeaderMap;
 
 use super::exchange::Exchange;
@@ -18,12 +16,15 @@ impl Marks {
         self.0.into_bytes()
     }
 
-    fn add(&mut self, name: &str, value: impl Display) {
+    fn add(&mut self, name: &str, value: &str) {
         self.0.extend([name, ": "]);
         let begin = self.0.len();
-        // Writing to a string cannot fail.
-        let _ = write!(self.0, "{value}");
+        self.0.push_str(value);
         self.end(begin);
+    }
+
+    fn add_number(&mut self, name: &str, value: impl itoa::Integer) {
+        self.add(name, itoa::Buffer::new().format(value));
     }
 
     /// `gaming_pc=open,…`
@@ -66,7 +67,7 @@ impl Exchange {
         }
         if let Some(decision) = &self.decision {
             if decision.decided_by.is_some() {
-                marks.add(RULE, self.rule());
+                marks.add(RULE, &self.rule());
             }
             marks.add(REASON, decision.reason.as_str());
         }
@@ -75,9 +76,9 @@ impl Exchange {
             marks.add_pairs(GATE, gates.map(|gate| (gate.name.as_str(), gate.view().state.as_str())));
         }
         if let Some(facts) = &self.facts {
-            marks.add(TOKENS, facts.tokens);
+            marks.add_number(TOKENS, facts.tokens);
         }
-        marks.add(ATTEMPTS, self.attempts);
+        marks.add_number(ATTEMPTS, self.attempts);
         marks
     }
 }
@@ -102,7 +103,7 @@ mod tests {
     #[test]
     fn a_value_stays_on_its_line() {
         let mut marks = Marks::default();
-        marks.add("a", 7);
+        marks.add_number("a", 7);
         marks.add("b", "x\r\nset-cookie: é");
         marks.add_pairs("c", [("one", "open"), ("two", "closed\n")].into_iter());
         assert_eq!(marks.into_bytes(), b"a: 7\r\nb: x??set-cookie: ?\r\nc: one=open,two=closed?\r\n");

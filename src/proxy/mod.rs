@@ -66,28 +66,29 @@ pub struct Gateway {
 
 #[async_trait]
 impl ProxyHttp for Gateway {
-    type CTX = Exchange;
+    /// In a box: Pingora moves it, in futures of which it would be a large part.
+    type CTX = Box<Exchange>;
 
-    fn new_ctx(&self) -> Exchange {
-        Exchange::new(self.fleet.live())
+    fn new_ctx(&self) -> Self::CTX {
+        Box::new(Exchange::new(self.fleet.live()))
     }
 
     fn on_connection_reuse(
         &self,
         _: &mut Session,
-        exchange: &mut Exchange,
+        exchange: &mut Self::CTX,
         arrival: Box<dyn Any + Send + Sync>,
     ) {
         exchange.take_over(arrival);
     }
 
-    async fn request_filter(&self, session: &mut Session, exchange: &mut Exchange) -> Result<bool> {
+    async fn request_filter(&self, session: &mut Session, exchange: &mut Self::CTX) -> Result<bool> {
         session.set_ignore_info_resp(true);
         let outcome = self.receive(session, exchange);
         self.answer(session, exchange, outcome).await
     }
 
-    async fn upstream_peer(&self, session: &mut Session, exchange: &mut Exchange) -> Result<Box<HttpPeer>> {
+    async fn upstream_peer(&self, session: &mut Session, exchange: &mut Self::CTX) -> Result<Box<HttpPeer>> {
         self.choose_peer(session, exchange).await
     }
 
@@ -98,7 +99,7 @@ impl ProxyHttp for Gateway {
         _: &HttpPeer,
         _: std::os::fd::RawFd,
         digest: Option<&pingora_core::protocols::Digest>,
-        exchange: &mut Exchange,
+        exchange: &mut Self::CTX,
     ) -> Result<()> {
         self.connected(exchange, digest)
     }
@@ -107,7 +108,7 @@ impl ProxyHttp for Gateway {
         &self,
         _: &mut Session,
         head: &mut RequestHeader,
-        exchange: &mut Exchange,
+        exchange: &mut Self::CTX,
     ) -> Result<()> {
         exchange.write_head(head)
     }
@@ -117,7 +118,7 @@ impl ProxyHttp for Gateway {
         _: &mut Session,
         body: &mut Option<Bytes>,
         _: bool,
-        exchange: &mut Exchange,
+        exchange: &mut Self::CTX,
     ) -> Result<()> {
         *body = exchange.outgoing_body();
         Ok(())
@@ -127,7 +128,7 @@ impl ProxyHttp for Gateway {
         &self,
         _: &mut Session,
         _: &HttpPeer,
-        exchange: &mut Exchange,
+        exchange: &mut Self::CTX,
         error: Box<Error>,
     ) -> Box<Error> {
         self.connect_failed(exchange, error)
@@ -138,7 +139,7 @@ impl ProxyHttp for Gateway {
         _: &HttpPeer,
         _: &mut Session,
         error: Box<Error>,
-        exchange: &mut Exchange,
+        exchange: &mut Self::CTX,
         client_reused: bool,
     ) -> Box<Error> {
         self.broke(exchange, error, client_reused)
@@ -148,7 +149,7 @@ impl ProxyHttp for Gateway {
         &self,
         _: &mut Session,
         head: &mut ResponseHeader,
-        exchange: &mut Exchange,
+        exchange: &mut Self::CTX,
     ) -> Result<()> {
         self.judge_status(exchange, head)
     }
@@ -157,7 +158,7 @@ impl ProxyHttp for Gateway {
         &self,
         session: &mut Session,
         head: &mut ResponseHeader,
-        exchange: &mut Exchange,
+        exchange: &mut Self::CTX,
     ) -> Result<()> {
         self.close_when_stopping(session);
         exchange.dress(head, session.req_header().version)?;
@@ -169,7 +170,7 @@ impl ProxyHttp for Gateway {
         _: &mut Session,
         body: &mut Option<Bytes>,
         end: bool,
-        exchange: &mut Exchange,
+        exchange: &mut Self::CTX,
     ) -> Result<Option<Duration>> {
         exchange.relay(body, end);
         Ok(None)
@@ -179,23 +180,23 @@ impl ProxyHttp for Gateway {
         &self,
         session: &mut Session,
         error: &Error,
-        exchange: &mut Exchange,
+        exchange: &mut Self::CTX,
     ) -> FailToProxy {
         self.give_up(session, error, exchange).await
     }
 
-    async fn logging(&self, session: &mut Session, error: Option<&Error>, exchange: &mut Exchange) {
+    async fn logging(&self, session: &mut Session, error: Option<&Error>, exchange: &mut Self::CTX) {
         self.finish(session, error, exchange);
     }
 
-    fn suppress_error_log(&self, _: &Session, _: &Exchange, _: &Error) -> bool {
+    fn suppress_error_log(&self, _: &Session, _: &Self::CTX, _: &Error) -> bool {
         true // `finish` tells it once, with the decision
     }
 
     fn suppress_proxy_warn_log(
         &self,
         _: &Session,
-        _: &Exchange,
+        _: &Self::CTX,
         _: &Error,
         _: pingora_proxy::ProxyWarnLogContext,
     ) -> bool {
