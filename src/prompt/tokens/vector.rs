@@ -28,7 +28,10 @@ fn shuffles(level: Level) -> bool {
 /// Counts up to the first byte that ends a run, or until less than [`BLOCK`] bytes are left; answers how
 /// many bytes it passed. 0 also where the processor cannot.
 pub(super) fn count(bytes: &[u8], run: &mut Run) -> usize {
-    let level = Level::new();
+    count_at(Level::new(), bytes, run)
+}
+
+fn count_at(level: Level, bytes: &[u8], run: &mut Run) -> usize {
     if !shuffles(level) {
         return 0;
     }
@@ -186,4 +189,21 @@ fn pick<S: Simd>(simd: S, table: &[[u8; 16]; 16], rows: u8x32<S>, places: u8x32<
 #[expect(clippy::indexing_slicing, reason = "the rows are named here, and all are there")]
 fn look_up<S: Simd>(simd: S, table: &[[u8; 16]], row: usize, places: u8x32<S>) -> u8x32<S> {
     u8x32::block_splat(u8x16::load_array(simd, table[row])).swizzle_dyn_within_blocks(places)
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// On all that this processor is at least, and that looks bytes up.
+    pub fn counts(bytes: &[u8], before: u8) -> Vec<(usize, u8, u64)> {
+        let mut levels = vec![Level::new()];
+        #[cfg(target_arch = "x86_64")]
+        levels.extend(Level::new().as_sse4_2().map(Level::Sse4_2));
+        let counted = levels.into_iter().filter(|&level| shuffles(level)).map(|level| {
+            let mut run = Run { before, sum: 0 };
+            (count_at(level, bytes, &mut run), run.before, run.sum)
+        });
+        counted.collect()
+    }
 }
