@@ -12,8 +12,8 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -57,15 +57,20 @@ impl OneWrite {
     pub fn hand_over(digest: Option<&Digest>, body: &[Bytes]) -> Option<Bytes> {
         let proxy = digest?.proxy_digest.as_ref()?;
         let handover = proxy.user_data.as_ref()?.downcast_ref::<Arc<Handover>>()?;
-        let stand_in = if body.len() > 1 { STAND_IN.get(..body.iter().map(Bytes::len).sum()) } else { None };
+        let length = body.iter().map(Bytes::len).sum();
+        let stand_in = if body.len() > 1 { STAND_IN.get(..length) } else { None };
         handover.begin(stand_in.map_or(&[], |_| body));
         stand_in.map(Bytes::from_static)
     }
 }
 
-/// What stands in for a body on its way through Pingora. A larger one is copied instead. Never read, and so
-/// never in memory.
-static STAND_IN: [u8; 64 << 20] = [0; 64 << 20];
+/// What stands in for a body on its way through Pingora. A larger one is copied instead. Nobody reads it, and so
+/// the system gives it no memory.
+static STAND_IN: LazyLock<Vec<u8>> = LazyLock::new(|| vec![0; 64 << 20]);
+
+fn is_stand_in(bytes: &[u8]) -> bool {
+    LazyLock::get(&STAND_IN).is_some_and(|all| all.as_ptr_range().contains(&bytes.as_ptr()))
+}
 
 /// Where an exchange leaves its body for the connection that it got. Pingora passes it on untouched, as what
 /// it calls a proxy's user data.
@@ -208,6 +213,13 @@ impl AsyncWrite for UpstreamStream {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let this = &mut *self;
         this.turn();
+        let no_body = this.body.is_empty() || matches!(this.state, State::Between);
+        if no_body && is_stand_in(buf) {
+            return Poll::Ready(Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                "a stand-in without its body",
+            )));
+        }
         if let State::Between = this.state {
             let Some(length) = body_length(buf) else { return Pin::new(&mut this.inner).poll_write(cx, buf) };
             this.state = State::Head(Bytes::copy_from_slice(buf), length);

@@ -8,7 +8,8 @@ use super::support::{chunk, sha256};
 /// `limits.body` of these tests.
 pub(super) const LIMIT: usize = 3 << 20;
 /// Around what a connection's buffers hold, and far beyond.
-const SIZES: [usize; 8] = [100, 65_535, 65_536, 65_537, 131_072, 300_000, 2_000_000, LIMIT];
+const SIZES: [usize; 11] =
+    [100, 16_383, 16_421, 17_000, 65_535, 65_536, 65_537, 131_072, 300_000, 2_000_000, LIMIT];
 /// What is sent at once in a chunked body.
 const PIECE: usize = 16 << 10;
 
@@ -78,6 +79,24 @@ fn all_sizes_arrive_in_both_framings() {
             send(&mut client, framing, &[], &sent);
             let wanted = forwarded(&sent, "small", "qwen3-coder-7b");
             assert_echo(&client.response(), &wanted, &format!("{framing:?} {size}"));
+        }
+    }
+}
+
+/// Long stretches go on as they are, with what was changed between them.
+#[test]
+fn a_long_body_with_many_tags_arrives_without_them() {
+    let gateway = echoing(|_| {});
+    for turns in [1, 3, 12] {
+        let text = String::from_utf8(body("", 20_000)).unwrap().replace('"', "'");
+        let turn = format!(r#"{{"role":"user","content":"{text} #force_big{text}"}},"#);
+        let rest = r#"{"role":"user","content":"hi"}]}"#;
+        let sent = format!(r#"{{"model":"small","messages":[{}{rest}"#, turn.repeat(turns));
+        let wanted = sent.replace("#force_big", "").replacen("small", "qwen3-coder-7b", 1);
+        for framing in FRAMINGS {
+            let mut client = gateway.client();
+            send(&mut client, framing, &[], sent.as_bytes());
+            assert_echo(&client.response(), wanted.as_bytes(), &format!("{framing:?} {turns}"));
         }
     }
 }

@@ -72,6 +72,7 @@ fn the_byte_that_a_match_begins_with_is_known_where_there_is_one() {
         ("#a|b", None),
         ("(?:#a)?", None),
         ("#*", None),
+        ("(?i)k", None),
         (".#", None),
         ("", None),
         ("^", None),
@@ -84,8 +85,8 @@ fn the_byte_that_a_match_begins_with_is_known_where_there_is_one() {
 proptest! {
     #[test]
     fn a_pattern_matches_what_it_says(
-        pattern in "(\\(\\?i\\))?(\\^|\\\\b|\\\\B)?[#aé]([#abé.]|\\|[#a]|[?*+]|\\\\b){0,6}",
-        said in "[#abAéÉ \n]{0,24}",
+        pattern in "(\\(\\?i\\))?(\\^|\\\\b|\\\\B)?[#aék]([#abék.]|\\|[#ak]|[?*+]|\\\\b){0,6}",
+        said in "[#abAéÉkK\u{212a} \n]{0,24}",
     ) {
         // not all that is put together so is a pattern
         let Ok(compiled) = compile(&pattern) else { return Ok(()) };

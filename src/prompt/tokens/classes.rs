@@ -10,7 +10,7 @@ const DIGIT: u8 = 3;
 pub(super) const BLANK: u8 = 4;
 pub(super) const MARK: u8 = 5;
 const CONTROL: u8 = 6;
-/// No byte's, since a string has line breaks in escapes only. The last that ASCII has.
+/// A string has it in escapes only. The last of those that ASCII text can be in.
 pub(super) const BREAK: u8 = 7;
 const LATIN: u8 = 8;
 const TWO: u8 = 9;

@@ -16,10 +16,10 @@ pub(super) const BLOCK: usize = 32;
 /// Blocks whose weights fit into sums of 16 bits: two weights of a byte each make 510 at most.
 const MOST: usize = 128;
 
-/// Whether the processor can: x86-64 from SSE 4.2 on, 64-bit ARM.
+/// Whether the processor can: x86 from SSE 4.2 on, 64-bit ARM.
 fn shuffles(level: Level) -> bool {
     match level {
-        #[cfg(target_arch = "x86_64")]
+        #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
         Level::Sse2(_) => false,
         _ => !level.is_fallback(),
     }

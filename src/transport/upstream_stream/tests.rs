@@ -106,9 +106,31 @@ async fn a_body_in_one_piece_is_given_to_pingora_and_one_in_several_to_the_conne
         None,
         "made elsewhere"
     );
-    let large = vec![Bytes::from_static(&STAND_IN); 2];
+    let large = vec![Bytes::from_static(&STAND_IN[1..]); 2];
     assert_eq!(OneWrite::hand_over(Some(&digest), &large), None, "larger than what stands in for it");
     assert!(stream.handover.body.lock().is_empty());
+}
+
+/// Should a body ever be missing where Pingora writes what stands for it, no server gets that.
+#[tokio::test]
+async fn a_stand_in_is_never_sent() {
+    let (mut stream, mut server) = connected(1024);
+    let digest = digest_of(&stream);
+    let head = b"POST / HTTP/1.1\r\ncontent-length: 8\r\n\r\n";
+    let stand_in = OneWrite::hand_over(Some(&digest), &pieces(&["in ", "two"])).unwrap();
+    assert_eq!(
+        stream.write_all(&stand_in).await.unwrap_err().kind(),
+        io::ErrorKind::InvalidData,
+        "as a head"
+    );
+    assert_eq!(OneWrite::hand_over(Some(&digest), &pieces(&["whole"])), None);
+    write(&mut stream, head).await;
+    assert_eq!(
+        stream.write_all(&stand_in).await.unwrap_err().kind(),
+        io::ErrorKind::InvalidData,
+        "as a body"
+    );
+    assert!(nothing_comes(&mut server, &mut [0; 8]).await);
 }
 
 #[tokio::test]
