@@ -134,6 +134,7 @@ impl<'a> Cursor<'a> {
                     escaped = true;
                     let unit = self.escape()?;
                     meter.unit(unit);
+                    self.at += meter.mixed(self.rest());
                 }
                 Some(_) => return Err(Fault::syntax(self.at, Syntax::ControlCharacter)),
                 None => return Err(self.unfinished()),

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use memchr::memchr;
+use memchr::{memchr, memmem};
 use regex::{Regex, RegexBuilder};
 use regex_syntax::hir::literal::Extractor;
 use thiserror::Error;
@@ -82,7 +82,7 @@ impl Patterns {
         let strip = self.strip_tags && !self.tags.is_empty();
         for (place, &text) in texts.iter().enumerate() {
             let is_last = last.contains(&place);
-            if text.is_empty() || !(strip || is_last) {
+            if text.is_empty() || !(strip || is_last) || !self.may_match(text.raw(body), is_last) {
                 continue;
             }
             let said = said(body, text, &mut decoded);
@@ -99,6 +99,12 @@ impl Patterns {
         sight.tags.sort_unstable();
         sight.patterns.sort_unstable();
         sight
+    }
+
+    /// Whether anything may match in a text as it is written, escapes and all: without a look at what it says.
+    fn may_match(&self, raw: &str, is_last: bool) -> bool {
+        let patterns = if is_last { self.patterns.as_slice() } else { &[] };
+        self.tags.iter().chain(patterns).any(|pattern| pattern.may_match_written(raw))
     }
 
     /// Where tags match, ascending and apart, but for empty matches; which ones do is added to `found`.
@@ -147,6 +153,13 @@ fn first_byte(pattern: &str) -> Option<u8> {
 impl Pattern {
     fn may_match(&self, said: &str) -> bool {
         self.first.is_none_or(|first| memchr(first, said.as_bytes()).is_some())
+    }
+
+    /// As [`Pattern::may_match`], of a text that is not decoded. Escapes of one letter stand for themselves or
+    /// for control characters, `\u00..` for anything that fits into a byte.
+    fn may_match_written(&self, raw: &str) -> bool {
+        let plain = self.first.is_some_and(|first| (b' '..0x7f).contains(&first));
+        !plain || self.may_match(raw) || memmem::find(raw.as_bytes(), br"\u00").is_some()
     }
 
     fn is_match(&self, said: &str) -> bool {

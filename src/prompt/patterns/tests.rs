@@ -95,4 +95,15 @@ proptest! {
         prop_assert_eq!(compiled.is_match(&said), !wanted.is_empty());
         prop_assert_eq!(found, wanted);
     }
+
+    #[test]
+    fn no_escape_hides_a_match(
+        pattern in "(\\(\\?i\\))?[#a/é\"\\\\\n~][#a]?",
+        raw in prop::collection::vec("[#aAé ~/]|\\\\[nt\"/\\\\]|\\\\u00(2[23fF]|[46]1|7[eE]|0[aA]|[cCeE]9)|\\\\u2323", 0..12),
+    ) {
+        let Ok(compiled) = compile(&pattern) else { return Ok(()) };
+        let (raw, mut said) = (raw.concat(), String::new());
+        decode(&raw, &mut said);
+        prop_assert!(compiled.may_match_written(&raw) || !compiled.regex.is_match(&said), "{} in {}", pattern, said);
+    }
 }

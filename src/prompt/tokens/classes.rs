@@ -1,5 +1,6 @@
 //! The classes of bytes, and what each class weighs behind another: tables, made at compile time of the factors.
 
+use super::super::text::short_escape;
 use super::{FACTORS, Factors, RARE_LETTERS};
 
 // The classes of bytes. STOP is what ends a run of a JSON string's own bytes.
@@ -41,11 +42,16 @@ pub(super) const CLASS_ROWS: [[u8; 16]; 16] = class_rows();
 pub(super) const WEIGHT_ROWS: [[u8; 16]; 16] = weight_rows(&FACTORS);
 /// For ASCII alone: the classes in their bits 3 to 5, [`BREAK`] in the place of [`STOP`].
 pub(super) const ASCII_ROWS: [[u8; 16]; 8] = ascii_rows();
+/// For the letters of escapes, but for `u`: as [`ASCII_ROWS`], [`NO_ESCAPE`] where there is none; `None` is a
+/// row of those.
+pub(super) const ESCAPE_ROWS: [Option<[u8; 16]>; 8] = escape_rows();
+pub(super) const NO_ESCAPE: u8 = u8::MAX;
 /// For ASCII alone: the weights, by three bits of a class and three of the one before it, a half of a byte a row.
 pub(super) const ASCII_PAIRS: [[u8; 16]; 4] = ascii_pairs();
 
-pub(super) fn class_of(byte: u8) -> u8 {
-    CLASSES.get(usize::from(byte)).copied().unwrap_or(STOP)
+#[expect(clippy::indexing_slicing, reason = "a byte is within 256")]
+pub(super) const fn class_of(byte: u8) -> u8 {
+    CLASSES[byte as usize]
 }
 
 pub(super) fn classes_of(pair: [u8; 2]) -> u8 {
@@ -57,7 +63,7 @@ pub(super) fn weight_of_two(before: u8, classes: u8) -> u16 {
 }
 
 /// The class of a character below U+0080 that was written as an escape.
-pub(super) fn escaped(byte: u8) -> u8 {
+pub(super) const fn escaped(byte: u8) -> u8 {
     match byte {
         b'\n' | b'\r' => BREAK,
         b'"' | b'\\' => MARK,
@@ -197,6 +203,27 @@ const fn ascii_rows() -> [[u8; 16]; 8] {
         assert!(class <= BREAK, "a class of ASCII has three bits");
         rows[byte >> 4][byte & 0x0f] = class << 3;
         byte += 1;
+    }
+    rows
+}
+
+#[expect(clippy::indexing_slicing, reason = "seven bits are within 8 rows of 16")]
+const fn escape_rows() -> [Option<[u8; 16]>; 8] {
+    let mut rows = [None; 8];
+    let mut letter = 0_u8;
+    while letter < 0x80 {
+        if let Some(byte) = short_escape(letter) {
+            let row = (letter >> 4) as usize;
+            let mut places = match rows[row] {
+                Some(places) => places,
+                None => [NO_ESCAPE; 16],
+            };
+            let class = escaped(byte);
+            assert!(class <= BREAK, "a class of ASCII has three bits");
+            places[(letter & 0x0f) as usize] = class << 3;
+            rows[row] = Some(places);
+        }
+        letter += 1;
     }
     rows
 }

@@ -1,7 +1,7 @@
 //! The estimate.
 
 use super::super::cursor::Cursor;
-use super::classes::{COMMON, FOUR};
+use super::classes::{BREAK, COMMON, FOUR};
 use super::*;
 use proptest::prelude::*;
 
@@ -199,10 +199,77 @@ proptest! {
         prop_assert_eq!(tally.run(bytes), length);
         prop_assert_eq!((tally.before, tally.thousandths), (last, sum));
 
-        for (passed, last, sum) in vector::tests::counts(bytes, before) {
+        for (passed, last, sum) in vector::tests::counts::<false>(bytes, before) {
             let (_, wanted_last, wanted) = byte_by_byte(&bytes[..passed], before);
             prop_assert_eq!((last, sum), (wanted_last, wanted));
             prop_assert!(passed == length || passed + vector::BLOCK > bytes.len());
         }
+    }
+}
+
+/// As the estimate, but one by one.
+struct OneByOne(Tally);
+
+impl Meter for OneByOne {
+    fn run(&mut self, bytes: &[u8]) -> usize {
+        let (length, last, sum) = byte_by_byte(bytes, self.0.before);
+        self.0.before = last;
+        self.0.thousandths += sum;
+        length
+    }
+    fn unit(&mut self, unit: u16) {
+        self.0.unit(unit);
+    }
+    fn mixed(&mut self, _: &[u8]) -> usize {
+        0
+    }
+    fn bare(&mut self, bytes: &[u8]) {
+        self.run(bytes);
+    }
+    fn mark(&mut self) {
+        self.0.mark();
+    }
+}
+
+/// What stands between the quotes of a JSON string, mostly, with escapes in it.
+fn written() -> impl Strategy<Value = String> {
+    let piece = prop_oneof![
+        20 => "[ -!#-\\[\\]-~]{1,20}",
+        20 => "(\\\\[nt\"/bfr]){1,3}[ -!#-\\[\\]-~]{0,12}",
+        4 => "(\\\\\\\\){1,3}",
+        2 => "(\\\\u(00[0-7][0-9a-f]|[0-9a-f]{4})){1,3}",
+        2 => "[a-z ]{60,300}",
+        3 => "[äöé漢か😀]{1,8}",
+        1 => Just("\"".to_owned()),
+        1 => "\\\\[ -~\u{1}]",
+    ];
+    prop::collection::vec(piece, 0..40).prop_map(|pieces| pieces.concat())
+}
+
+proptest! {
+    /// However it is cut into vectors, a string is read and counted alike.
+    #[test]
+    fn a_string_with_escapes_counts_what_its_parts_count(written in written(), indent in 0_usize..40) {
+        let body = format!("\"{}{written}\"{:40}", "i".repeat(indent), "");
+        let (mut tally, mut slow) = (Tally::new(), OneByOne(Tally::new()));
+        let (mut cursor, mut slow_cursor) = (Cursor::new(&body), Cursor::new(&body));
+        let (read, wanted) = (cursor.string(&mut tally), slow_cursor.string(&mut slow));
+        prop_assert_eq!(format!("{read:?}"), format!("{wanted:?}"));
+        if wanted.is_ok() {
+            prop_assert_eq!((tally.thousandths, tally.before), (slow.0.thousandths, slow.0.before));
+        }
+    }
+
+    #[test]
+    fn escapes_are_counted_alike_at_every_level(written in written(), before in COMMON..=BREAK) {
+        let counted = vector::tests::counts::<true>(written.as_bytes(), before);
+        for &(passed, last, sum) in &counted {
+            let Some(prefix) = written.get(..passed) else { continue }; // in the middle of a character
+            let body = format!("\"{prefix}\"");
+            let mut slow = OneByOne(Tally { thousandths: 0, before });
+            let text = Cursor::new(&body).string(&mut slow).unwrap();
+            prop_assert_eq!((text.end - 1, slow.0.before, slow.0.thousandths), (passed, last, sum));
+        }
+        prop_assert!(counted.iter().all(|one| one == &counted[0]));
     }
 }

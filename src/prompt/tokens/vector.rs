@@ -8,7 +8,9 @@
 use fearless_simd::{Level, dispatch, i8x32, mask8x32, prelude::*, u8x16, u8x32, u16x16};
 
 use super::Run;
-use super::classes::{ASCII_PAIRS, ASCII_ROWS, BREAK, CLASS_ROWS, STOP, UNIT, WEIGHT_ROWS, class_of};
+use super::classes::{
+    ASCII_PAIRS, ASCII_ROWS, BREAK, CLASS_ROWS, ESCAPE_ROWS, NO_ESCAPE, STOP, UNIT, WEIGHT_ROWS,
+};
 
 /// Bytes a step.
 pub(super) const BLOCK: usize = 32;
@@ -26,33 +28,30 @@ fn shuffles(level: Level) -> bool {
 }
 
 /// Counts up to the first byte that ends a run, or until less than [`BLOCK`] bytes are left; answers how
-/// many bytes it passed. 0 also where the processor cannot.
-pub(super) fn count(bytes: &[u8], run: &mut Run) -> usize {
-    count_at(Level::new(), bytes, run)
+/// many bytes it passed. 0 also where the processor cannot. With `ESCAPES` those of one letter are part of the
+/// run, and what is counted for them is what they stand for.
+pub(super) fn count<const ESCAPES: bool>(bytes: &[u8], run: &mut Run) -> usize {
+    count_at::<ESCAPES>(Level::new(), bytes, run)
 }
 
-fn count_at(level: Level, bytes: &[u8], run: &mut Run) -> usize {
+fn count_at<const ESCAPES: bool>(level: Level, bytes: &[u8], run: &mut Run) -> usize {
     if !shuffles(level) {
         return 0;
     }
     let mut passed = 0;
-    let mut ascii = true;
-    while let (blocks @ [_, ..], _) = bytes.get(passed..).unwrap_or_default().as_chunks::<BLOCK>() {
+    while let (blocks @ [first, ..], _) = bytes.get(passed..).unwrap_or_default().as_chunks::<BLOCK>() {
         let before = run.before;
-        let stretch = if ascii && before <= BREAK {
-            dispatch!(level, simd => ascii_stretch(simd, blocks, before))
+        let stretch = if before <= BREAK && first.is_ascii() {
+            dispatch!(level, simd => ascii_stretch::<_, ESCAPES>(simd, blocks, before))
         } else {
             dispatch!(level, simd => other_stretch(simd, blocks, before))
         };
         run.sum += stretch.weight * UNIT;
-        if let Some(&last) = blocks.as_flattened().get(..stretch.length).and_then(<[u8]>::last) {
-            run.before = class_of(last);
-        }
+        run.before = stretch.last;
         passed += stretch.length;
         if stretch.stopped {
             break;
         }
-        ascii = !ascii;
     }
     passed
 }
@@ -61,23 +60,25 @@ fn count_at(level: Level, bytes: &[u8], run: &mut Run) -> usize {
 struct Stretch {
     /// In bytes.
     length: usize,
-    /// Whether a byte that ends a run stands behind it.
+    /// Whether what stands behind it ends the run.
     stopped: bool,
     /// What its bytes weigh, in [`UNIT`]s.
     weight: u64,
+    /// The class of its last byte, or of what came before it.
+    last: u8,
 }
 
-/// Goes on to the first block that is not all ASCII. No class is above [`BREAK`], which as a class of a byte
+/// Goes on to the first block that is not all ASCII. No class is above [`BREAK`], which for a byte of its own
 /// stands for [`STOP`]: text has line breaks in escapes only.
 #[inline(always)]
-fn ascii_stretch<S: Simd>(simd: S, blocks: &[[u8; BLOCK]], before: u8) -> Stretch {
+fn ascii_stretch<S: Simd, const ESCAPES: bool>(simd: S, blocks: &[[u8; BLOCK]], before: u8) -> Stretch {
     let mut classes = u8x32::splat(simd, before << 3);
     let mut sum = Sum::new(simd);
     for block in blocks {
         let text = u8x32::load_array_ref(simd, block);
         let signed: i8x32<S> = text.bitcast();
         if signed.simd_lt(0).any_true() {
-            return sum.stretch(false);
+            return sum.stretch(false, last_of(classes, 0) >> 3);
         }
         let low = text & 0x0f;
         let row = |row: usize| look_up(simd, &ASCII_ROWS, row, low);
@@ -88,21 +89,73 @@ fn ascii_stretch<S: Simd>(simd: S, blocks: &[[u8; BLOCK]], before: u8) -> Stretc
         let letters = signed.simd_gt(0x5f).select(small, capitals);
         let before = classes;
         classes = signed.simd_gt(0x3f).select(letters, digits);
+        let mut stops = (signed.simd_lt(0x20) | classes.simd_eq(BREAK << 3)).to_bitmask();
+
+        let slashes = if ESCAPES { text.simd_eq(b'\\') } else { mask8x32::splat(simd, false) };
+        if ESCAPES && slashes.any_true() {
+            let escapes = Escapes::of(simd, text, slashes.to_bitmask());
+            stops = stops & !escapes.bytes | escapes.stops;
+            classes = escapes.letters.select(escapes.classes, classes);
+            // A backslash is of no class: what stands before its letter is what stands before it.
+            classes = slashes.select(before.slide::<{ BLOCK - 1 }>(classes), classes);
+        }
         let pairs = classes | (before.slide::<{ BLOCK - 1 }>(classes) >> 3);
-
-        let places = pairs & 0x0f;
-        let row = |row: usize| look_up(simd, &ASCII_PAIRS, row, places);
-        let pairs: i8x32<S> = pairs.bitcast();
-        let words = pairs.simd_gt(0x0f).select(row(1), row(0));
-        let others = pairs.simd_gt(0x2f).select(row(3), row(2));
-        let weights = pairs.simd_gt(0x1f).select(others, words);
-
-        let stops = signed.simd_lt(0x20) | classes.simd_eq(BREAK << 3);
+        let weights = slashes.select(u8x32::splat(simd, 0), ascii_weights(simd, pairs));
         if !sum.add(weights, stops) {
-            return sum.stretch(true);
+            let length = stops.trailing_zeros() as usize;
+            let last = if length == 0 { last_of(before, 0) } else { last_of(classes, length) };
+            return sum.stretch(true, last >> 3);
         }
     }
-    sum.stretch(false)
+    sum.stretch(false, last_of(classes, 0) >> 3)
+}
+
+/// What the pairs of a class and the one before weigh.
+#[inline(always)]
+fn ascii_weights<S: Simd>(simd: S, pairs: u8x32<S>) -> u8x32<S> {
+    let places = pairs & 0x0f;
+    let row = |row: usize| look_up(simd, &ASCII_PAIRS, row, places);
+    let pairs: i8x32<S> = pairs.bitcast();
+    let words = pairs.simd_gt(0x0f).select(row(1), row(0));
+    let others = pairs.simd_gt(0x2f).select(row(3), row(2));
+    pairs.simd_gt(0x1f).select(others, words)
+}
+
+/// The escapes of a block.
+struct Escapes<S: Simd> {
+    /// The letters behind backslashes.
+    letters: mask8x32<S>,
+    /// What class they are, in the places of ASCII's.
+    classes: u8x32<S>,
+    /// The bytes of escapes.
+    bytes: u64,
+    /// Where the block cannot be gone on with: `\u`, what is no escape, a backslash behind a backslash (only
+    /// their whole row says which is which), one whose letter is in the next block.
+    stops: u64,
+}
+
+impl<S: Simd> Escapes<S> {
+    #[inline(always)]
+    fn of(simd: S, text: u8x32<S>, slashes: u64) -> Self {
+        let behind = slashes << 1 & u64::from(u32::MAX);
+        let (high, low) = (text >> 4, text & 0x0f);
+        let mut classes = u8x32::splat(simd, NO_ESCAPE);
+        for (row, table) in (0_u8..).zip(&ESCAPE_ROWS).filter(|(_, table)| table.is_some()) {
+            if let Some(table) = table {
+                let values = u8x32::block_splat(u8x16::load_array(simd, *table));
+                classes = high.simd_eq(row).select(values.swizzle_dyn_within_blocks(low), classes);
+            }
+        }
+        let unknown = classes.simd_eq(NO_ESCAPE).to_bitmask() & behind;
+        let rows = slashes & behind;
+        let last = slashes & 1 << (BLOCK - 1);
+        Self {
+            letters: mask8x32::from_bitmask(simd, behind),
+            classes,
+            bytes: slashes | behind,
+            stops: unknown >> 1 | rows >> 1 | last,
+        }
+    }
 }
 
 /// Goes on to the first block that is all ASCII, past the first in any case.
@@ -113,16 +166,26 @@ fn other_stretch<S: Simd>(simd: S, blocks: &[[u8; BLOCK]], before: u8) -> Stretc
     for block in blocks {
         let text = u8x32::load_array_ref(simd, block);
         if sum.length > 0 && text.simd_lt(0x80).all_true() {
-            return sum.stretch(false);
+            return sum.stretch(false, last_of(classes, 0));
         }
         let before = classes;
         classes = pick(simd, &CLASS_ROWS, text >> 4, text & 0x0f);
         let weights = pick(simd, &WEIGHT_ROWS, classes, before.slide::<{ BLOCK - 1 }>(classes));
-        if !sum.add(weights, classes.simd_eq(STOP)) {
-            return sum.stretch(true);
+        let stops = classes.simd_eq(STOP).to_bitmask();
+        if !sum.add(weights, stops) {
+            let length = stops.trailing_zeros() as usize;
+            return sum
+                .stretch(true, if length == 0 { last_of(before, 0) } else { last_of(classes, length) });
         }
     }
-    sum.stretch(false)
+    sum.stretch(false, last_of(classes, 0))
+}
+
+/// The class before a place; before the first it is the last of all.
+#[inline(always)]
+fn last_of<S: Simd>(classes: u8x32<S>, place: usize) -> u8 {
+    let classes: [u8; BLOCK] = classes.into();
+    classes.get(place.wrapping_sub(1) % BLOCK).copied().unwrap_or(STOP)
 }
 
 /// What has been counted.
@@ -143,12 +206,11 @@ impl<S: Simd> Sum<S> {
 
     /// Adds a block up to its first stop; false where it has one.
     #[inline(always)]
-    fn add(&mut self, weights: u8x32<S>, stops: mask8x32<S>) -> bool {
+    fn add(&mut self, weights: u8x32<S>, stops: u64) -> bool {
         if self.blocks == MOST {
             self.flush();
         }
         self.blocks += 1;
-        let stops = stops.to_bitmask();
         if stops == 0 {
             self.weights += weights.pairwise_widening_add();
             self.length += BLOCK;
@@ -168,9 +230,9 @@ impl<S: Simd> Sum<S> {
     }
 
     #[inline(always)]
-    fn stretch(mut self, stopped: bool) -> Stretch {
+    fn stretch(mut self, stopped: bool, last: u8) -> Stretch {
         self.flush();
-        Stretch { length: self.length, stopped, weight: self.weight }
+        Stretch { length: self.length, stopped, weight: self.weight, last }
     }
 }
 
@@ -196,13 +258,13 @@ pub(super) mod tests {
     use super::*;
 
     /// On all that this processor is at least, and that looks bytes up.
-    pub fn counts(bytes: &[u8], before: u8) -> Vec<(usize, u8, u64)> {
+    pub fn counts<const ESCAPES: bool>(bytes: &[u8], before: u8) -> Vec<(usize, u8, u64)> {
         let mut levels = vec![Level::new()];
         #[cfg(target_arch = "x86_64")]
         levels.extend(Level::new().as_sse4_2().map(Level::Sse4_2));
         let counted = levels.into_iter().filter(|&level| shuffles(level)).map(|level| {
             let mut run = Run { before, sum: 0 };
-            (count_at(level, bytes, &mut run), run.before, run.sum)
+            (count_at::<ESCAPES>(level, bytes, &mut run), run.before, run.sum)
         });
         counted.collect()
     }
