@@ -4,6 +4,8 @@ use std::ops::Range;
 
 use memchr::{memchr, memmem};
 use regex::{Regex, RegexBuilder};
+use regex_automata::util::prefilter::Prefilter;
+use regex_automata::{MatchKind, Span};
 use regex_syntax::hir::literal::Extractor;
 use thiserror::Error;
 
@@ -26,9 +28,19 @@ pub struct Patterns {
 #[derive(Debug, Clone)]
 struct Pattern {
     regex: Regex,
-    /// The byte that each of its matches begins with, where there is one such as a tag's `#`: to look for a
-    /// byte takes a fraction of the time.
-    first: Option<u8>,
+    beginning: Beginning,
+}
+
+/// How the matches of a pattern begin, as far as that is known. It rules out most texts in a fraction of the
+/// time that the pattern takes, and without decoding them.
+#[derive(Debug, Clone, Default)]
+struct Beginning {
+    /// The first byte of all of them, such as a tag's `#`.
+    byte: Option<u8>,
+    /// Finds all of their beginnings.
+    finder: Option<Prefilter>,
+    /// Whether a JSON string can have them as escapes of four digits only.
+    plain: bool,
 }
 
 /// A pattern that does not compile.
@@ -104,7 +116,7 @@ impl Patterns {
     /// Whether anything may match in a text as it is written, escapes and all: without a look at what it says.
     fn may_match(&self, raw: &str, is_last: bool) -> bool {
         let patterns = if is_last { self.patterns.as_slice() } else { &[] };
-        self.tags.iter().chain(patterns).any(|pattern| pattern.may_match_written(raw))
+        self.tags.iter().chain(patterns).any(|pattern| pattern.beginning.may_be_written_in(raw))
     }
 
     /// Where tags match, ascending and apart, but for empty matches; which ones do is added to `found`.
@@ -139,36 +151,45 @@ fn join(ranges: &mut Vec<Range<usize>>) {
 
 fn compile(pattern: &str) -> Result<Pattern, regex::Error> {
     let regex = RegexBuilder::new(pattern).size_limit(SIZE_LIMIT).dfa_size_limit(SIZE_LIMIT).build()?;
-    Ok(Pattern { regex, first: first_byte(pattern) })
+    Ok(Pattern { regex, beginning: Beginning::of(pattern) })
 }
 
-/// The byte that each match of a pattern begins with; `None` where there are several, or none.
-fn first_byte(pattern: &str) -> Option<u8> {
-    let prefixes = Extractor::new().extract(&regex_syntax::parse(pattern).ok()?);
-    let mut firsts = prefixes.literals()?.iter().map(|prefix| prefix.as_bytes().first());
-    let first = firsts.next()?;
-    firsts.all(|other| other == first).then_some(*first?)
+impl Beginning {
+    fn of(pattern: &str) -> Self {
+        let Ok(syntax) = regex_syntax::parse(pattern) else { return Self::default() };
+        let known = Extractor::new().extract(&syntax);
+        let Some(known) = known.literals() else { return Self::default() };
+        let mut firsts = known.iter().map(|literal| literal.as_bytes().first());
+        let first = firsts.next().flatten().filter(|&first| firsts.all(|other| other == Some(first)));
+        let is_plain = |&byte: &u8| byte >= b' ' && !matches!(byte, b'"' | b'\\' | b'/');
+        Self {
+            byte: first.copied(),
+            finder: Prefilter::from_hir_prefix(MatchKind::LeftmostFirst, &syntax),
+            plain: known.iter().all(|literal| literal.as_bytes().iter().all(is_plain)),
+        }
+    }
+
+    /// Whether a text may have a match, by its first byte.
+    fn may_be_in(&self, said: &str) -> bool {
+        self.byte.is_none_or(|byte| memchr(byte, said.as_bytes()).is_some())
+    }
+
+    /// Whether a text may have a match, which is not decoded.
+    fn may_be_written_in(&self, raw: &str) -> bool {
+        let Some(finder) = self.finder.as_ref().filter(|_| self.plain) else { return true };
+        let is_there = || finder.find(raw.as_bytes(), Span::from(0..raw.len())).is_some();
+        (self.may_be_in(raw) && is_there()) || memmem::find(raw.as_bytes(), br"\u").is_some()
+    }
 }
 
 impl Pattern {
-    fn may_match(&self, said: &str) -> bool {
-        self.first.is_none_or(|first| memchr(first, said.as_bytes()).is_some())
-    }
-
-    /// As [`Pattern::may_match`], of a text that is not decoded. Escapes of one letter stand for themselves or
-    /// for control characters, `\u00..` for anything that fits into a byte.
-    fn may_match_written(&self, raw: &str) -> bool {
-        let plain = self.first.is_some_and(|first| (b' '..0x7f).contains(&first));
-        !plain || self.may_match(raw) || memmem::find(raw.as_bytes(), br"\u00").is_some()
-    }
-
     fn is_match(&self, said: &str) -> bool {
-        self.may_match(said) && self.regex.is_match(said)
+        self.beginning.may_be_in(said) && self.regex.is_match(said)
     }
 
     /// Where it matches, ascending and apart.
     fn find_iter<'a>(&'a self, said: &'a str) -> impl Iterator<Item = regex::Match<'a>> {
-        self.may_match(said).then(|| self.regex.find_iter(said)).into_iter().flatten()
+        self.beginning.may_be_in(said).then(|| self.regex.find_iter(said)).into_iter().flatten()
     }
 }
 

@@ -93,7 +93,7 @@ fn ascii_stretch<S: Simd, const ESCAPES: bool>(simd: S, blocks: &[[u8; BLOCK]], 
 
         let slashes = if ESCAPES { text.simd_eq(b'\\') } else { mask8x32::splat(simd, false) };
         if ESCAPES && slashes.any_true() {
-            let escapes = Escapes::of(simd, text, slashes.to_bitmask());
+            let escapes = Escapes::of(simd, text, slashes);
             stops = stops & !escapes.bytes | escapes.stops;
             classes = escapes.letters.select(escapes.classes, classes);
             // A backslash is of no class: what stands before its letter is what stands before it.
@@ -136,8 +136,10 @@ struct Escapes<S: Simd> {
 
 impl<S: Simd> Escapes<S> {
     #[inline(always)]
-    fn of(simd: S, text: u8x32<S>, slashes: u64) -> Self {
-        let behind = slashes << 1 & u64::from(u32::MAX);
+    fn of(simd: S, text: u8x32<S>, slashes: mask8x32<S>) -> Self {
+        let letters = i8x32::splat(simd, 0).slide::<{ BLOCK - 1 }>(slashes.to_vector());
+        let letters = mask8x32::from_vector(letters);
+        let (slashes, behind) = (slashes.to_bitmask(), letters.to_bitmask());
         let (high, low) = (text >> 4, text & 0x0f);
         let mut classes = u8x32::splat(simd, NO_ESCAPE);
         for (row, table) in (0_u8..).zip(&ESCAPE_ROWS).filter(|(_, table)| table.is_some()) {
@@ -149,12 +151,7 @@ impl<S: Simd> Escapes<S> {
         let unknown = classes.simd_eq(NO_ESCAPE).to_bitmask() & behind;
         let rows = slashes & behind;
         let last = slashes & 1 << (BLOCK - 1);
-        Self {
-            letters: mask8x32::from_bitmask(simd, behind),
-            classes,
-            bytes: slashes | behind,
-            stops: unknown >> 1 | rows >> 1 | last,
-        }
+        Self { letters, classes, bytes: slashes | behind, stops: unknown >> 1 | rows >> 1 | last }
     }
 }
 
