@@ -94,7 +94,10 @@ impl Patterns {
         let strip = self.strip_tags && !self.tags.is_empty();
         for (place, &text) in texts.iter().enumerate() {
             let is_last = last.contains(&place);
-            if text.is_empty() || !(strip || is_last) || !self.may_match(text.raw(body), is_last) {
+            if text.is_empty() || !(strip || is_last) {
+                continue;
+            }
+            if text.escaped && !self.may_match(text.raw(body), is_last) {
                 continue;
             }
             let said = said(body, text, &mut decoded);
@@ -113,10 +116,11 @@ impl Patterns {
         sight
     }
 
-    /// Whether anything may match in a text as it is written, escapes and all: without a look at what it says.
+    /// Whether anything may match in a text with escapes, which is not decoded to find that out.
     fn may_match(&self, raw: &str, is_last: bool) -> bool {
         let patterns = if is_last { self.patterns.as_slice() } else { &[] };
-        self.tags.iter().chain(patterns).any(|pattern| pattern.beginning.may_be_written_in(raw))
+        let mut all = self.tags.iter().chain(patterns);
+        all.any(|pattern| pattern.beginning.may_be_written_in(raw)) || hides_letters(raw)
     }
 
     /// Where tags match, ascending and apart, but for empty matches; which ones do is added to `found`.
@@ -174,12 +178,16 @@ impl Beginning {
         self.byte.is_none_or(|byte| memchr(byte, said.as_bytes()).is_some())
     }
 
-    /// Whether a text may have a match, which is not decoded.
+    /// Whether a text may have a match, which is not decoded and [hides no letters](hides_letters).
     fn may_be_written_in(&self, raw: &str) -> bool {
         let Some(finder) = self.finder.as_ref().filter(|_| self.plain) else { return true };
-        let is_there = || finder.find(raw.as_bytes(), Span::from(0..raw.len())).is_some();
-        (self.may_be_in(raw) && is_there()) || memmem::find(raw.as_bytes(), br"\u").is_some()
+        self.may_be_in(raw) && finder.find(raw.as_bytes(), Span::from(0..raw.len())).is_some()
     }
+}
+
+/// Whether a text has escapes of four digits, which may be any letter.
+fn hides_letters(raw: &str) -> bool {
+    memmem::find(raw.as_bytes(), br"\u").is_some()
 }
 
 impl Pattern {
