@@ -184,18 +184,8 @@ impl Tally {
         self.thousandths += u64::from(weight_of(self.before, class));
         self.before = class;
     }
-}
 
-/// A run of a string's own bytes, as far as it is counted.
-struct Run {
-    /// The class of its last byte.
-    before: u8,
-    /// Thousandths of a token.
-    sum: u64,
-}
-
-impl Run {
-    /// As [`Run::pairs`], in vectors as far as that goes.
+    /// As [`Tally::pairs`], in vectors as far as that goes.
     #[inline(never)]
     fn long(&mut self, bytes: &[u8]) -> usize {
         let passed = vector::count::<false>(bytes, self);
@@ -224,7 +214,7 @@ impl Run {
             length += 1;
         }
         self.before = before;
-        self.sum += sum;
+        self.thousandths += sum;
         length
     }
 }
@@ -234,15 +224,9 @@ const SHORT: usize = 32;
 
 impl Meter for Tally {
     fn run(&mut self, bytes: &[u8]) -> usize {
-        let mut run = Run { before: self.before, sum: 0 };
         let short = bytes.get(..SHORT).unwrap_or(bytes);
-        let mut length = run.pairs(short);
-        if length == SHORT {
-            length += run.long(bytes.get(SHORT..).unwrap_or_default());
-        }
-        self.before = run.before;
-        self.thousandths += run.sum;
-        length
+        let length = self.pairs(short);
+        if length < SHORT { length } else { length + self.long(bytes.get(SHORT..).unwrap_or_default()) }
     }
 
     fn unit(&mut self, unit: u16) {
@@ -260,11 +244,7 @@ impl Meter for Tally {
         if self.before == TAIL {
             return 0; // such escapes come in rows
         }
-        let mut run = Run { before: self.before, sum: 0 };
-        let length = vector::count::<true>(bytes, &mut run);
-        self.before = run.before;
-        self.thousandths += run.sum;
-        length
+        vector::count::<true>(bytes, self)
     }
 
     fn bare(&mut self, bytes: &[u8]) {

@@ -7,7 +7,7 @@
 
 use fearless_simd::{Level, dispatch, i8x32, mask8x32, prelude::*, u8x16, u8x32, u16x16};
 
-use super::Run;
+use super::Tally;
 use super::classes::{
     ASCII_PAIRS, ASCII_ROWS, BREAK, CLASS_ROWS, ESCAPE_ROWS, NO_ESCAPE, STOP, UNIT, WEIGHT_ROWS,
 };
@@ -30,24 +30,24 @@ fn shuffles(level: Level) -> bool {
 /// Counts up to the first byte that ends a run, or until less than [`BLOCK`] bytes are left; answers how
 /// many bytes it passed. 0 also where the processor cannot. With `ESCAPES` those of one letter are part of the
 /// run, and what is counted for them is what they stand for.
-pub(super) fn count<const ESCAPES: bool>(bytes: &[u8], run: &mut Run) -> usize {
-    count_at::<ESCAPES>(Level::new(), bytes, run)
+pub(super) fn count<const ESCAPES: bool>(bytes: &[u8], tally: &mut Tally) -> usize {
+    count_at::<ESCAPES>(Level::new(), bytes, tally)
 }
 
-fn count_at<const ESCAPES: bool>(level: Level, bytes: &[u8], run: &mut Run) -> usize {
+fn count_at<const ESCAPES: bool>(level: Level, bytes: &[u8], tally: &mut Tally) -> usize {
     if !shuffles(level) {
         return 0;
     }
     let mut passed = 0;
     while let (blocks @ [first, ..], _) = bytes.get(passed..).unwrap_or_default().as_chunks::<BLOCK>() {
-        let before = run.before;
+        let before = tally.before;
         let stretch = if before <= BREAK && first.is_ascii() {
             dispatch!(level, simd => ascii_stretch::<_, ESCAPES>(simd, blocks, before))
         } else {
             dispatch!(level, simd => other_stretch(simd, blocks, before))
         };
-        run.sum += stretch.weight * UNIT;
-        run.before = stretch.last;
+        tally.thousandths += stretch.weight * UNIT;
+        tally.before = stretch.last;
         passed += stretch.length;
         if stretch.stopped {
             break;
@@ -78,7 +78,7 @@ fn ascii_stretch<S: Simd, const ESCAPES: bool>(simd: S, blocks: &[[u8; BLOCK]], 
         let text = u8x32::load_array_ref(simd, block);
         let signed: i8x32<S> = text.bitcast();
         if signed.simd_lt(0).any_true() {
-            return sum.stretch(false, last_of(classes, 0) >> 3);
+            return sum.stretch(false, at(classes, BLOCK - 1) >> 3);
         }
         let low = text & 0x0f;
         let row = |row: usize| look_up(simd, &ASCII_ROWS, row, low);
@@ -99,15 +99,14 @@ fn ascii_stretch<S: Simd, const ESCAPES: bool>(simd: S, blocks: &[[u8; BLOCK]], 
             // A backslash is of no class: what stands before its letter is what stands before it.
             classes = slashes.select(before.slide::<{ BLOCK - 1 }>(classes), classes);
         }
-        let pairs = classes | (before.slide::<{ BLOCK - 1 }>(classes) >> 3);
+        let behind = before.slide::<{ BLOCK - 1 }>(classes);
+        let pairs = classes | (behind >> 3);
         let weights = slashes.select(u8x32::splat(simd, 0), ascii_weights(simd, pairs));
         if !sum.add(weights, stops) {
-            let length = stops.trailing_zeros() as usize;
-            let last = if length == 0 { last_of(before, 0) } else { last_of(classes, length) };
-            return sum.stretch(true, last >> 3);
+            return sum.stretch(true, at(behind, stops.trailing_zeros() as usize) >> 3);
         }
     }
-    sum.stretch(false, last_of(classes, 0) >> 3)
+    sum.stretch(false, at(classes, BLOCK - 1) >> 3)
 }
 
 /// What the pairs of a class and the one before weigh.
@@ -142,7 +141,7 @@ impl<S: Simd> Escapes<S> {
         let (slashes, behind) = (slashes.to_bitmask(), letters.to_bitmask());
         let (high, low) = (text >> 4, text & 0x0f);
         let mut classes = u8x32::splat(simd, NO_ESCAPE);
-        for (row, table) in (0_u8..).zip(&ESCAPE_ROWS).filter(|(_, table)| table.is_some()) {
+        for (row, table) in (0_u8..).zip(&ESCAPE_ROWS) {
             if let Some(table) = table {
                 let values = u8x32::block_splat(u8x16::load_array(simd, *table));
                 classes = high.simd_eq(row).select(values.swizzle_dyn_within_blocks(low), classes);
@@ -163,26 +162,25 @@ fn other_stretch<S: Simd>(simd: S, blocks: &[[u8; BLOCK]], before: u8) -> Stretc
     for block in blocks {
         let text = u8x32::load_array_ref(simd, block);
         if sum.length > 0 && text.simd_lt(0x80).all_true() {
-            return sum.stretch(false, last_of(classes, 0));
+            return sum.stretch(false, at(classes, BLOCK - 1));
         }
         let before = classes;
         classes = pick(simd, &CLASS_ROWS, text >> 4, text & 0x0f);
-        let weights = pick(simd, &WEIGHT_ROWS, classes, before.slide::<{ BLOCK - 1 }>(classes));
+        let behind = before.slide::<{ BLOCK - 1 }>(classes);
+        let weights = pick(simd, &WEIGHT_ROWS, classes, behind);
         let stops = classes.simd_eq(STOP).to_bitmask();
         if !sum.add(weights, stops) {
-            let length = stops.trailing_zeros() as usize;
-            return sum
-                .stretch(true, if length == 0 { last_of(before, 0) } else { last_of(classes, length) });
+            return sum.stretch(true, at(behind, stops.trailing_zeros() as usize));
         }
     }
-    sum.stretch(false, last_of(classes, 0))
+    sum.stretch(false, at(classes, BLOCK - 1))
 }
 
-/// The class before a place; before the first it is the last of all.
+/// The class at a place of a block.
 #[inline(always)]
-fn last_of<S: Simd>(classes: u8x32<S>, place: usize) -> u8 {
+fn at<S: Simd>(classes: u8x32<S>, place: usize) -> u8 {
     let classes: [u8; BLOCK] = classes.into();
-    classes.get(place.wrapping_sub(1) % BLOCK).copied().unwrap_or(STOP)
+    classes.get(place).copied().unwrap_or(STOP)
 }
 
 /// What has been counted.
@@ -260,8 +258,8 @@ pub(super) mod tests {
         #[cfg(target_arch = "x86_64")]
         levels.extend(Level::new().as_sse4_2().map(Level::Sse4_2));
         let counted = levels.into_iter().filter(|&level| shuffles(level)).map(|level| {
-            let mut run = Run { before, sum: 0 };
-            (count_at::<ESCAPES>(level, bytes, &mut run), run.before, run.sum)
+            let mut tally = Tally { thousandths: 0, before };
+            (count_at::<ESCAPES>(level, bytes, &mut tally), tally.before, tally.thousandths)
         });
         counted.collect()
     }
