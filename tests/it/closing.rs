@@ -44,7 +44,7 @@ fn running(gateway: &Gateway, model: &str, pace: Duration) -> (Client, Response)
 
 /// The rest of a stream: its events.
 fn rest(client: &mut Client, response: &mut Response) -> Vec<String> {
-    std::iter::from_fn(|| client.event(response).map(|(_, event)| event)).collect()
+    std::iter::from_fn(|| client.event(response)).collect()
 }
 
 #[test]

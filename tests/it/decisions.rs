@@ -28,7 +28,7 @@ fn listen(gateway: &Gateway) -> (Client, Response) {
     assert_eq!(response.status, 200);
     assert_eq!(response.header("content-type"), Some("text/event-stream"));
     assert_eq!(response.header("cache-control"), Some("no-store"));
-    let (_, greeting) = client.event(&mut response).expect("a first word");
+    let greeting = client.event(&mut response).expect("a first word");
     assert!(greeting.starts_with(':'), "a comment: {greeting}");
     (client, response)
 }
@@ -85,9 +85,9 @@ fn the_stream_tells_each_when_it_happens() {
     let (mut second, mut also) = listen(&gateway);
     for model in ["small", "no-such-model"] {
         gateway.chat(model, "hi");
-        let (_, event) = first.event(&mut heard).expect("an event");
+        let event = first.event(&mut heard).expect("an event");
         assert_eq!(record(&event)["facts"]["model"], model);
-        assert_eq!(second.event(&mut also).expect("an event").1, event, "everybody hears the same");
+        assert_eq!(second.event(&mut also).expect("an event"), event, "everybody hears the same");
     }
     assert_eq!(decisions(&gateway, "").len(), 3, "and they are kept");
 }

@@ -54,7 +54,7 @@ fn the_grace_is_a_maximum() {
     let began = Instant::now();
     gateway.process.terminate();
     assert_eq!(waiting.response().status, 503);
-    let last = running.event(&mut response).expect("a last event").1;
+    let last = running.event(&mut response).expect("a last event");
     assert!(last.contains("\"error\"") && !last.contains("[DONE]"), "{last}");
     let (_, status, _) = gateway.ended();
     let took = began.elapsed();
@@ -69,7 +69,7 @@ fn an_interrupt_ends_everything_at_once_with_a_last_event() {
         one_runs_and_one_waits(&gateway, Duration::from_secs(60));
     let began = Instant::now();
     gateway.process.signal("INT");
-    let last = running.event(&mut response).expect("a last event").1;
+    let last = running.event(&mut response).expect("a last event");
     assert!(last.starts_with("data: {\"error\""), "{last}");
     assert_eq!(running.event(&mut response), None, "no [DONE]");
     assert_eq!(waiting.response().status, 503);

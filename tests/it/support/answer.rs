@@ -102,6 +102,7 @@ impl Pieces<'_> {
         for (index, piece) in pieces.iter().enumerate() {
             if index > 0 {
                 self.wire.wait(self.pace)?;
+                held(self.wire, self.behaviour.event_holds.get(index - 1))?;
             }
             let shown = piece.get(..room).unwrap_or(piece);
             sent(shown.len(), index + 1 == pieces.len());

@@ -20,6 +20,7 @@ pub struct Behaviour {
     pub(super) before_body: Duration,
     pub(super) head_hold: Option<Latch>,
     pub(super) body_hold: Option<Latch>,
+    pub(super) event_holds: Vec<Latch>,
     pub(super) fault: Option<Fault>,
     pub(super) cut: Option<Cut>,
     pub(super) close_after: bool,
@@ -108,6 +109,7 @@ impl Behaviour {
             before_body: Duration::ZERO,
             head_hold: None,
             body_hold: None,
+            event_holds: Vec::new(),
             fault: None,
             cut: None,
             close_after: false,
@@ -240,6 +242,12 @@ impl Behaviour {
     /// The head goes out, the body waits for the test.
     pub fn hold_body(mut self, latch: &Latch) -> Self {
         self.body_hold = Some(latch.clone());
+        self
+    }
+
+    /// The first event goes out, each further one waits for the test: the second for the first latch, and so on.
+    pub fn hold_events(mut self, latches: &[Latch]) -> Self {
+        self.event_holds = latches.to_vec();
         self
     }
 

@@ -33,8 +33,6 @@ pub struct Response {
     pub complete: bool,
     /// When the head was whole.
     pub head_at: Instant,
-    /// When each piece of the body came, and its length.
-    pub pieces: Vec<(Instant, usize)>,
     left: Left,
     /// Bytes of the body that were handed out as events.
     taken: usize,
@@ -164,7 +162,6 @@ impl Client {
                 None
             }
             Ok(piece) => {
-                response.pieces.push((Instant::now(), piece.len()));
                 response.body.extend_from_slice(&piece);
                 Some(piece)
             }
@@ -200,16 +197,15 @@ impl Client {
         Ok(piece)
     }
 
-    /// The next server-sent event without its blank line, and when it was whole; `None` where the stream ends.
-    pub fn event(&mut self, response: &mut Response) -> Option<(Instant, String)> {
+    /// The next server-sent event without its blank line; `None` where the stream ends.
+    pub fn event(&mut self, response: &mut Response) -> Option<String> {
         loop {
             let seen = response.taken;
             let rest = response.body.get(seen..).unwrap_or_default();
             if let Some(end) = rest.windows(2).position(|pair| pair == b"\n\n") {
                 let event = String::from_utf8_lossy(&rest[..end]).into_owned();
                 response.taken = seen + end + 2;
-                let at = response.pieces.last().map_or(response.head_at, |(at, _)| *at);
-                return Some((at, event));
+                return Some(event);
             }
             self.piece(response)?;
         }
@@ -238,8 +234,8 @@ impl Response {
             Some(length) => Left::Length(length),
             None => Left::UntilClose,
         };
-        let (body, pieces) = (Vec::new(), Vec::new());
-        Self { status, headers, body, complete: false, head_at: Instant::now(), pieces, left, taken: 0 }
+        let body = Vec::new();
+        Self { status, headers, body, complete: false, head_at: Instant::now(), left, taken: 0 }
     }
 
     /// The first header of that name (in lower case).
