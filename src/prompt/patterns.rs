@@ -119,6 +119,9 @@ impl Patterns {
     /// Whether anything may match in a text with escapes, which is not decoded to find that out.
     fn may_match(&self, raw: &str, is_last: bool) -> bool {
         let patterns = if is_last { self.patterns.as_slice() } else { &[] };
+        if self.tags.is_empty() && patterns.is_empty() {
+            return false;
+        }
         let mut all = self.tags.iter().chain(patterns);
         all.any(|pattern| pattern.beginning.may_be_written_in(raw)) || hides_letters(raw)
     }
@@ -181,7 +184,7 @@ impl Beginning {
     /// Whether a text may have a match, which is not decoded and [hides no letters](hides_letters).
     fn may_be_written_in(&self, raw: &str) -> bool {
         let Some(finder) = self.finder.as_ref().filter(|_| self.plain) else { return true };
-        self.may_be_in(raw) && finder.find(raw.as_bytes(), Span::from(0..raw.len())).is_some()
+        finder.find(raw.as_bytes(), Span::from(0..raw.len())).is_some()
     }
 }
 

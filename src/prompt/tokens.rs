@@ -152,12 +152,16 @@ impl Meter for () {
 pub(super) struct Tally {
     thousandths: u64,
     before: u8,
+    /// So many escapes are left to themselves before vectors are tried again behind one,
+    rest: u8,
+    /// and so many the next time that it does not pay.
+    next_rest: u8,
 }
 
 impl Tally {
     /// Nothing counted.
     pub const fn new() -> Self {
-        Self { thousandths: 0, before: BLANK }
+        Self { thousandths: 0, before: BLANK, rest: 0, next_rest: 1 }
     }
 
     /// Adds one thing of a factor.
@@ -222,6 +226,9 @@ impl Tally {
 /// Bytes that are counted in pairs before vectors are worth it.
 const SHORT: usize = 32;
 
+/// Escapes between two attempts at most: one in so many costs little, and text that changes is soon noticed.
+const MOST_REST: u8 = 64;
+
 impl Meter for Tally {
     fn run(&mut self, bytes: &[u8]) -> usize {
         let short = bytes.get(..SHORT).unwrap_or(bytes);
@@ -241,10 +248,19 @@ impl Meter for Tally {
     }
 
     fn mixed(&mut self, bytes: &[u8]) -> usize {
-        if self.before == TAIL {
-            return 0; // such escapes come in rows
+        if self.rest > 0 {
+            self.rest -= 1;
+            return 0;
         }
-        vector::count::<true>(bytes, self)
+        let passed = vector::count::<true>(bytes, self);
+        // Where strings are short, or what vectors stop at is near, trying costs more than it gains.
+        if passed < vector::BLOCK {
+            self.rest = self.next_rest;
+            self.next_rest = (self.next_rest * 2).min(MOST_REST);
+        } else {
+            self.next_rest = 1;
+        }
+        passed
     }
 
     fn bare(&mut self, bytes: &[u8]) {

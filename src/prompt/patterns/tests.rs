@@ -82,6 +82,15 @@ fn the_byte_that_a_match_begins_with_is_known_where_there_is_one() {
     }
 }
 
+#[test]
+fn what_json_may_write_otherwise_is_no_plain_beginning() {
+    for (pattern, raw) in
+        [("a/b", r"a\/b"), ("//", r"\/\/"), ("a\"b", r#"a\"b"#), (r"x\\y", r"x\\y"), ("a\nb", r"a\nb")]
+    {
+        assert!(compile(pattern).unwrap().beginning.may_be_written_in(raw), "{pattern} as {raw}");
+    }
+}
+
 proptest! {
     #[test]
     fn a_pattern_matches_what_it_says(
@@ -98,7 +107,7 @@ proptest! {
 
     #[test]
     fn no_escape_hides_a_match(
-        pattern in "(\\(\\?i\\))?(\\\\b)?[#a/é\"\\\\\n~k][#ak]?([#a]|.|\\|#a)?",
+        pattern in "(\\(\\?i\\))?(\\\\b)?[#a/é\"\\\\\n~k][#ak/\"\n]?([#a/\"\n]|\\\\\\\\|.|\\|#a)?",
         raw in prop::collection::vec("[#aAé ~/kK\u{212a}]|\\\\[nt\"/\\\\]|\\\\u00(2[23fF]|[46]1|7[eE]|0[aA]|[cCeE]9)|\\\\u(2323|212a)", 0..12),
     ) {
         let Ok(compiled) = compile(&pattern) else { return Ok(()) };
