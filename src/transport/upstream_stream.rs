@@ -43,6 +43,8 @@ pub struct OneWrite(Arc<TransportConnector>);
 impl OneWrite {
     /// With these options for connecting.
     pub fn new(options: ConnectorOptions) -> Self {
+        // Where there are no addresses for it, that is known at the start.
+        LazyLock::force(&STAND_IN);
         Self(Arc::new(TransportConnector::new(Some(options))))
     }
 
@@ -68,6 +70,7 @@ impl OneWrite {
 /// the system gives it no memory.
 static STAND_IN: LazyLock<Vec<u8>> = LazyLock::new(|| vec![0; 64 << 20]);
 
+/// By where it lies: Pingora passes on slices of it. A copy would not be known.
 fn is_stand_in(bytes: &[u8]) -> bool {
     LazyLock::get(&STAND_IN).is_some_and(|all| all.as_ptr_range().contains(&bytes.as_ptr()))
 }
@@ -213,8 +216,8 @@ impl AsyncWrite for UpstreamStream {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let this = &mut *self;
         this.turn();
-        let no_body = this.body.is_empty() || matches!(this.state, State::Between);
-        if no_body && is_stand_in(buf) {
+        let none_due = this.body.is_empty() || matches!(this.state, State::Between);
+        if none_due && is_stand_in(buf) {
             return Poll::Ready(Err(io::Error::new(
                 io::ErrorKind::InvalidData,
                 "a stand-in without its body",

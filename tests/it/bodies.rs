@@ -7,7 +7,7 @@ use super::support::{chunk, sha256};
 
 /// `limits.body` of these tests.
 pub(super) const LIMIT: usize = 3 << 20;
-/// Around what a connection's buffers hold, and far beyond.
+/// Around the length from which a stretch goes on as it came, around what a connection's buffers hold, and far beyond.
 const SIZES: [usize; 11] =
     [100, 16_383, 16_421, 17_000, 65_535, 65_536, 65_537, 131_072, 300_000, 2_000_000, LIMIT];
 /// What is sent at once in a chunked body.
