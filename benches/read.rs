@@ -1,5 +1,5 @@
-//! What reading a body costs, by its size: the facts, and the forwarded body. For comparison
-//! `serde_json` skipping through the same bytes without keeping anything.
+//! What reading a body costs, by its size and by what it says: the facts, and the forwarded body. For
+//! comparison `serde_json` skipping through the same bytes without keeping anything.
 
 #![expect(clippy::expect_used, reason = "a benchmark without its input is over")]
 
@@ -61,5 +61,45 @@ fn read(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, read);
+/// A request of about `size` bytes with one long text, which repeats `line`; also as what a tool is called with,
+/// which is written as JSON twice.
+fn long_text(line: &str, size: usize, in_arguments: bool) -> Vec<u8> {
+    let text = line.repeat(size / line.len());
+    let said = if in_arguments {
+        let function = json!({"name": "write", "arguments": json!({ "text": text }).to_string()});
+        json!({"role": "assistant", "tool_calls": [{"id": "1", "type": "function", "function": function}]})
+    } else {
+        json!({"role": "assistant", "content": text})
+    };
+    let asked = json!({"role": "user", "content": "Which gate is open?"});
+    json!({"model": "auto", "messages": [said, asked]}).to_string().into_bytes()
+}
+
+fn read_kinds(criterion: &mut Criterion) {
+    let patterns = patterns();
+    let mut group = criterion.benchmark_group("read kinds, 1MB");
+    let code = "    let gates = [\"upper\", \"lower\"];\n    println!(\"{gates:?}\");\n";
+    for (name, line, in_arguments) in [
+        ("prose", "The lock on the upper gate sticks when the water is low. ", false),
+        ("German", "Die Schleuse klemmt bei Niedrigwasser; jemand muss früh hingehen.\n", false),
+        ("code", code, false),
+        ("code in arguments", code, true),
+        ("German JSON", "{\"straße\": \"Königsallee 5\", \"stadt\": \"Düsseldorf\"},\n", false),
+        ("German JSON in arguments", "{\"straße\": \"Königsallee 5\", \"stadt\": \"Düsseldorf\"},\n", true),
+        ("Chinese", "水位低时上闸门卡住，需要有人去看看。\n", false),
+        ("Windows paths", "C:\\Users\\me\\src\\lib\\gate.py\n", false),
+        ("LaTeX", "\\frac{\\alpha}{\\beta} + \\sum_{i}\n", false),
+        ("a tree", "├── src\n│   ├── main.rs\n│   └── lib.rs\n", false),
+        ("backslashes alone", "\\\\", false),
+    ] {
+        let body = Bytes::from(long_text(line, 1_000_000, in_arguments));
+        group.throughput(Throughput::Bytes(body.len() as u64));
+        group.bench_function(name, |bencher| {
+            bencher.iter(|| prompt::read(black_box(&body), Endpoint::ChatCompletions, &patterns));
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, read, read_kinds);
 criterion_main!(benches);

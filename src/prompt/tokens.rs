@@ -254,7 +254,7 @@ impl Meter for Tally {
         }
         let passed = vector::count::<true>(bytes, self);
         // Where strings are short, or what vectors stop at is near, trying costs more than it gains.
-        if passed < vector::BLOCK {
+        if passed < vector::BLOCK / 2 {
             self.rest = self.next_rest;
             self.next_rest = (self.next_rest * 2).min(MOST_REST);
         } else {
