@@ -43,10 +43,8 @@ fn count_at<const ESCAPES: bool>(level: Level, bytes: &[u8], tally: &mut Tally) 
         let before = tally.before;
         let stretch = if before <= BREAK && first.is_ascii() {
             dispatch!(level, simd => ascii_stretch::<_, ESCAPES>(simd, blocks, before))
-        } else if ESCAPES {
-            break; // there the next escape is not far, and a block is dear
         } else {
-            dispatch!(level, simd => other_stretch(simd, blocks, before))
+            dispatch!(level, simd => other_stretch::<_, ESCAPES>(simd, blocks, before))
         };
         tally.thousandths += stretch.weight * UNIT;
         tally.before = stretch.last;
@@ -97,11 +95,8 @@ fn ascii_stretch<S: Simd, const ESCAPES: bool>(simd: S, blocks: &[[u8; BLOCK]], 
         let mut openings = mask8x32::splat(simd, false);
         if ESCAPES && slashes.any_true() {
             let escapes = Escapes::of(simd, text, slashes);
+            (classes, stops) = escapes.put(before, classes, stops);
             openings = escapes.openings;
-            stops = stops & !escapes.bytes | escapes.stops;
-            classes = escapes.letters.select(escapes.classes, classes);
-            // An opening is of no class: what stands before its letter is what stands before it.
-            classes = openings.select(before.slide::<{ BLOCK - 1 }>(classes), classes);
         }
         let behind = before.slide::<{ BLOCK - 1 }>(classes);
         let pairs = classes | (behind >> 3);
@@ -162,6 +157,15 @@ impl<S: Simd> Escapes<S> {
             stops: unknown >> 1 | last,
         }
     }
+
+    /// Puts them into the classes and stops of single bytes.
+    #[inline(always)]
+    fn put(&self, before: u8x32<S>, classes: u8x32<S>, stops: u64) -> (u8x32<S>, u64) {
+        let classes = self.letters.select(self.classes, classes);
+        // An opening is of no class: what stands before its letter is what stands before it.
+        let classes = self.openings.select(before.slide::<{ BLOCK - 1 }>(classes), classes);
+        (classes, stops & !self.bytes | self.stops)
+    }
 }
 
 /// Which of these backslashes open an escape, and what stands behind those: in a row of them they take turns.
@@ -177,7 +181,7 @@ const fn turns(slashes: u64) -> (u64, u64) {
 
 /// Goes on to the first block that is all ASCII, past the first in any case.
 #[inline(always)]
-fn other_stretch<S: Simd>(simd: S, blocks: &[[u8; BLOCK]], before: u8) -> Stretch {
+fn other_stretch<S: Simd, const ESCAPES: bool>(simd: S, blocks: &[[u8; BLOCK]], before: u8) -> Stretch {
     let mut classes = u8x32::splat(simd, before);
     let mut sum = Sum::new(simd);
     for block in blocks {
@@ -187,9 +191,18 @@ fn other_stretch<S: Simd>(simd: S, blocks: &[[u8; BLOCK]], before: u8) -> Stretc
         }
         let before = classes;
         classes = pick(simd, &CLASS_ROWS, text >> 4, text & 0x0f);
+        let mut stops = classes.simd_eq(STOP).to_bitmask();
+
+        let slashes = if ESCAPES { text.simd_eq(b'\\') } else { mask8x32::splat(simd, false) };
+        let mut openings = mask8x32::splat(simd, false);
+        if ESCAPES && slashes.any_true() {
+            let mut escapes = Escapes::of(simd, text, slashes);
+            escapes.classes >>= 3;
+            (classes, stops) = escapes.put(before, classes, stops);
+            openings = escapes.openings;
+        }
         let behind = before.slide::<{ BLOCK - 1 }>(classes);
-        let weights = pick(simd, &WEIGHT_ROWS, classes, behind);
-        let stops = classes.simd_eq(STOP).to_bitmask();
+        let weights = openings.select(u8x32::splat(simd, 0), pick(simd, &WEIGHT_ROWS, classes, behind));
         if !sum.add(weights, stops) {
             return sum.stretch(true, at(behind, stops.trailing_zeros() as usize));
         }
