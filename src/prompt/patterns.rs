@@ -188,9 +188,14 @@ impl Beginning {
     }
 }
 
-/// Whether a text has escapes of four digits, which may be any letter.
+/// Whether a text has escapes of four digits, which may be any letter: a `\u` whose backslash is not what the one
+/// before it stands for.
 fn hides_letters(raw: &str) -> bool {
-    memmem::find(raw.as_bytes(), br"\u").is_some()
+    let raw = raw.as_bytes();
+    memmem::find_iter(raw, br"\u").any(|at| {
+        let before = raw.get(..at).unwrap_or_default();
+        before.iter().rev().take_while(|&&byte| byte == b'\\').count() % 2 == 0
+    })
 }
 
 impl Pattern {
