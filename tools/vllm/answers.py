@@ -16,7 +16,7 @@ RANDOM_ID = re.compile(rb'"((?:msg|rs|fc|call|resp|chatcmpl-tool|tool|item)[_-])
 TIME = re.compile(rb'"(created|created_at|completed_at)":[0-9.]+')
 
 # Of the headers: the time, what sluice adds (docs: the table in README.md), and what says how long a connection lives.
-ADDED = re.compile(r"x-request-id|x-sluice-[a-z]+|connection|keep-alive")
+ADDED = re.compile(r"(x-)?request-id|x-sluice-[a-z]+|connection|keep-alive")
 
 # Members of events whose texts go on from event to event.
 TEXTS = re.compile(r"\.(content|text|arguments|delta|partial_json)$")

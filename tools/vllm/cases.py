@@ -162,7 +162,8 @@ def compare(case: Case, site: Site) -> Result:
 
 def wrong(case: Case, answer: Answer, request_id: str) -> str:
     """What is not as it should be in an answer that is vLLM's."""
-    expected = {"x-sluice-backend": case.backend, "x-request-id": request_id, "x-sluice-attempts": "1"}
+    anthropic = request_id if case.path.startswith(MESSAGES) else None
+    expected = {"x-sluice-backend": case.backend, "x-request-id": request_id, "request-id": anthropic, "x-sluice-attempts": "1"}
     if answer.status != case.status:
         return f"status {answer.status}, not {case.status}: {answer.text[:300]}"
     for name, value in expected.items():
