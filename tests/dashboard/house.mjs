@@ -20,7 +20,7 @@ gpus:
   rtx3070: { max_in_flight: 8, max_queue: 64, exclusive: [tts] }
   rtx3090: { max_in_flight: 1, max_queue: 4 }
 gates:
-  gaming_pc: { mode_url: "http://${pc.address}/", poll_interval: 100ms, stale_after: 1s, drain_timeout: 20s }
+  gaming_pc: { mode_url: "http://${pc.address}/", poll_interval: 100ms, stale_after: 5s, drain_timeout: 20s }
 backends:
   small: { gpu: rtx3070, peers: ["${small.address}", "${spare.address}"], model: qwen3-coder-7b, context_window: 16384, health: ${HEALTH} }
   big: { gpu: rtx3090, gate: gaming_pc, peers: ["${big.address}"], model: qwen3-coder-14b, context_window: 32768, fail_soft: [small], health: ${HEALTH} }

@@ -82,7 +82,7 @@ impl Setup {
     fn of(house: &House) -> Self {
         let health = json!({"interval": "100ms", "timeout": "1s", "unhealthy_after": 2, "healthy_after": 1});
         let gate = json!({
-            "mode_url": house.mode.url(), "poll_interval": "100ms", "poll_timeout": "500ms", "stale_after": "2s",
+            "mode_url": house.mode.url(), "poll_interval": "100ms", "poll_timeout": "500ms", "stale_after": "5s",
         });
         let backends = json!({
             "small": {
