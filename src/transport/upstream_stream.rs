@@ -43,7 +43,7 @@ pub struct OneWrite(Arc<TransportConnector>);
 impl OneWrite {
     /// With these options for connecting.
     pub fn new(options: ConnectorOptions) -> Self {
-        // Where there are no addresses for it, that is known at the start.
+        // Where there are no addresses left for it, the process ends at its start and not while it serves.
         LazyLock::force(&STAND_IN);
         Self(Arc::new(TransportConnector::new(Some(options))))
     }

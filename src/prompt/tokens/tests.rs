@@ -267,6 +267,7 @@ proptest! {
         for &(passed, last, sum) in &counted {
             let wanted = escape_by_escape(&written.as_bytes()[..passed], before);
             prop_assert_eq!(Some((last, sum)), wanted, "at {} of {}", passed, written);
+            prop_assert_eq!(passed, reach(written.as_bytes()), "{}", written);
         }
         prop_assert!(counted.iter().all(|one| one == &counted[0]));
     }
@@ -287,6 +288,23 @@ fn escape_by_escape(mut rest: &[u8], mut before: u8) -> Option<(u8, u64)> {
     Some((before, sum))
 }
 
+/// How far vectors go at most: through whole blocks, to what ends a run, is no escape of one letter, or begins one in
+/// the last place of a block.
+fn reach(bytes: &[u8]) -> usize {
+    let whole = bytes.len() / vector::BLOCK * vector::BLOCK;
+    let mut at = 0;
+    while at < whole {
+        let is_last = at % vector::BLOCK == vector::BLOCK - 1;
+        at += match bytes[at] {
+            b'\\' if is_last || short_escape(bytes[at + 1]).is_none() => return at,
+            b'\\' => 2,
+            byte if class_of(byte) == STOP => return at,
+            _ => 1,
+        };
+    }
+    whole
+}
+
 #[test]
 fn vectors_rest_where_they_do_not_pay() {
     let mut tally = Tally::new();
@@ -296,4 +314,12 @@ fn vectors_rest_where_they_do_not_pay() {
         tries
     });
     assert!((150..200).contains(&tried.count()), "one in 65, and more at first");
+
+    let pays = r"a line of text as long as a block\n".repeat(2);
+    for _ in 0..65 {
+        tally.mixed(pays.as_bytes());
+    }
+    let tried = (0..20).filter(|_| tally.mixed(pays.as_bytes()) > 0);
+    assert_eq!(tried.count(), 20, "always, once they have paid again");
+    assert!(tally.mixed(br"\u0041") == 0 && tally.rest == 1, "and then the next one only is left out");
 }

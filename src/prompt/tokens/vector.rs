@@ -95,7 +95,7 @@ fn ascii_stretch<S: Simd, const ESCAPES: bool>(simd: S, blocks: &[[u8; BLOCK]], 
         let mut openings = mask8x32::splat(simd, false);
         if ESCAPES && slashes.any_true() {
             let escapes = Escapes::of(simd, text, slashes);
-            (classes, stops) = escapes.put(before, classes, stops);
+            (classes, stops) = escapes.put(escapes.classes, before, classes, stops);
             openings = escapes.openings;
         }
         let behind = before.slide::<{ BLOCK - 1 }>(classes);
@@ -158,10 +158,10 @@ impl<S: Simd> Escapes<S> {
         }
     }
 
-    /// Puts them into the classes and stops of single bytes.
+    /// Puts them into the classes and stops of single bytes; `own` are their classes in the places of those.
     #[inline(always)]
-    fn put(&self, before: u8x32<S>, classes: u8x32<S>, stops: u64) -> (u8x32<S>, u64) {
-        let classes = self.letters.select(self.classes, classes);
+    fn put(&self, own: u8x32<S>, before: u8x32<S>, classes: u8x32<S>, stops: u64) -> (u8x32<S>, u64) {
+        let classes = self.letters.select(own, classes);
         // An opening is of no class: what stands before its letter is what stands before it.
         let classes = self.openings.select(before.slide::<{ BLOCK - 1 }>(classes), classes);
         (classes, stops & !self.bytes | self.stops)
@@ -175,8 +175,9 @@ impl<S: Simd> Escapes<S> {
 /// per second", 2019, section 3.1.1, in the shape simdjson gave it later.
 const fn turns(slashes: u64) -> (u64, u64) {
     const ODD: u64 = 0xaaaa_aaaa_aaaa_aaaa;
-    let turns = (slashes << 1 | ODD).wrapping_sub(slashes) ^ ODD;
-    (turns & slashes, turns ^ slashes)
+    // the openings, and the first place behind each row that has an odd number of backslashes
+    let seen = (slashes << 1 | ODD).wrapping_sub(slashes) ^ ODD;
+    (seen & slashes, seen ^ slashes)
 }
 
 /// Goes on to the first block that is all ASCII, past the first in any case.
@@ -196,9 +197,9 @@ fn other_stretch<S: Simd, const ESCAPES: bool>(simd: S, blocks: &[[u8; BLOCK]], 
         let slashes = if ESCAPES { text.simd_eq(b'\\') } else { mask8x32::splat(simd, false) };
         let mut openings = mask8x32::splat(simd, false);
         if ESCAPES && slashes.any_true() {
-            let mut escapes = Escapes::of(simd, text, slashes);
-            escapes.classes >>= 3;
-            (classes, stops) = escapes.put(before, classes, stops);
+            let escapes = Escapes::of(simd, text, slashes);
+            // What is no escape is a STOP here.
+            (classes, stops) = escapes.put(escapes.classes >> 3 & 0x0f, before, classes, stops);
             openings = escapes.openings;
         }
         let behind = before.slide::<{ BLOCK - 1 }>(classes);
@@ -310,7 +311,7 @@ pub(super) mod tests {
             }
             (openings, letters)
         };
-        for row in 0..u64::from(u16::MAX) {
+        for row in 0..=u64::from(u16::MAX) {
             for slashes in [row, row << 16 | row, row << 15] {
                 let slashes = slashes & u64::from(u32::MAX);
                 assert_eq!(turns(slashes), one_by_one(slashes), "{slashes:032b}");
