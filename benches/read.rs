@@ -61,8 +61,8 @@ fn read(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// A request of about `size` bytes with one long text, which repeats `line`; also as what a tool is called with,
-/// which is written as JSON twice.
+/// A request with one text of about `size` bytes, before it is escaped, which repeats `line`; also as what a tool is
+/// called with, which is written as JSON twice.
 fn long_text(line: &str, size: usize, in_arguments: bool) -> Vec<u8> {
     let text = line.repeat(size / line.len());
     let said = if in_arguments {
